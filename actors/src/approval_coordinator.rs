@@ -1,0 +1,210 @@
+//! Owns the life cycle of responses. Nothing else changes one, so nothing gets past an approval.
+
+use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
+use uuid::Uuid;
+
+use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
+use crate::clock::{Clock, new_id};
+use crate::desk::{expect_version, permit, permit_any, settle};
+use crate::domain::event::{EntityType, EventType};
+use crate::domain::inquiry::{ConversationMessage, Direction};
+use crate::domain::policy::Action;
+use crate::domain::response::{
+    Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput,
+};
+use crate::domain::{Caller, Event};
+use crate::error::{HubError, HubResult};
+use crate::mailbox::Mailbox;
+use crate::store::inquiries::{GetInquiry, InquiryStore};
+use crate::store::responses::{GetResponse, ResponseStore};
+use crate::store::{Commit, LoadRule, Write, Writer};
+
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Response>")]
+pub struct DraftResponse {
+    pub caller: Caller,
+    pub input: NewResponse,
+}
+
+/// One step of one response.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Response>")]
+pub struct AdvanceResponse {
+    pub caller: Caller,
+    pub id: Uuid,
+    pub step: Step,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Edit(ResponseInput),
+    Submit,
+    Withdraw,
+    Approve(Approval),
+    Reject(Rejection),
+}
+
+impl Step {
+    pub fn action(&self) -> Action {
+        match self {
+            Self::Edit(_) => Action::EditResponse,
+            Self::Submit => Action::SubmitResponse,
+            Self::Withdraw => Action::WithdrawResponse,
+            Self::Approve(_) | Self::Reject(_) => Action::DecideResponse,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct ApprovalCoordinator {
+    pub(crate) clock: Clock,
+    pub(crate) responses: Mailbox<ResponseStore>,
+    pub(crate) inquiries: Mailbox<InquiryStore>,
+    pub(crate) balancer: Mailbox<AssignmentBalancer>,
+    pub(crate) writer: Mailbox<Writer>,
+}
+
+impl Actor for ApprovalCoordinator {
+    type Context = Context<Self>;
+}
+
+impl Supervised for ApprovalCoordinator {}
+
+impl Handler<DraftResponse> for ApprovalCoordinator {
+    type Result = ResponseFuture<HubResult<Response>>;
+
+    fn handle(&mut self, DraftResponse { caller, input }: DraftResponse, _: &mut Self::Context) -> Self::Result {
+        let coordinator = self.clone();
+        Box::pin(async move { coordinator.draft(&caller, input).await })
+    }
+}
+
+impl Handler<AdvanceResponse> for ApprovalCoordinator {
+    type Result = ResponseFuture<HubResult<Response>>;
+
+    fn handle(&mut self, advance: AdvanceResponse, _: &mut Self::Context) -> Self::Result {
+        let coordinator = self.clone();
+        Box::pin(async move {
+            let AdvanceResponse { caller, id, step } = &advance;
+            let response = settle(|| coordinator.advance(caller, *id, step)).await?;
+            if matches!(step, Step::Approve(_)) {
+                // The inquiry left its CSO's load.
+                coordinator.balancer.nudge(TakeUpWaiting);
+            }
+            Ok(response)
+        })
+    }
+}
+
+impl ApprovalCoordinator {
+    async fn draft(&self, caller: &Caller, input: NewResponse) -> HubResult<Response> {
+        permit_any(&caller.principal, Action::CreateResponse)?;
+        if self.inquiries.ask(GetInquiry(input.inquiry_id)).await?.is_none() {
+            return Err(HubError::invalid("/inquiryId", "not_found", "must be the id of an existing inquiry"));
+        }
+        let author = caller.principal.user_id;
+        let response = Response::draft(new_id(), input.inquiry_id, input.message, author, self.clock.now());
+        let event = event(EventType::ResponseCreated, None, &response, caller);
+        let commit = Commit::new(Write::InsertResponse(response.clone()), event)
+            .and(Write::InsertHistory(history(HistoryAction::Created, &response, caller)))
+            .answering(caller, &response);
+        self.writer.ask(commit).await?;
+        Ok(response)
+    }
+
+    async fn advance(&self, caller: &Caller, id: Uuid, step: &Step) -> HubResult<Response> {
+        let found = self.responses.ask(GetResponse(id)).await?;
+        let before = permit(&caller.principal, step.action(), EntityType::Response, found)?;
+        expect_version(caller, before.version)?;
+        let (by, now) = (caller.principal.user_id, self.clock.now());
+        let (after, event_type, action) = match step {
+            Step::Edit(input) => {
+                let after = before.edit(by, input.message.clone(), now)?;
+                (after, EventType::ResponseEdited, HistoryAction::Edited)
+            }
+            Step::Submit => (before.submit(now)?, EventType::ResponseSubmitted, HistoryAction::Submitted),
+            Step::Withdraw => (before.withdraw(now)?, EventType::ResponseWithdrawn, HistoryAction::Withdrawn),
+            Step::Approve(approval) => {
+                let after = before.approve(by, approval.notes.clone(), now)?;
+                expect_revision(approval.revision, before.revision)?;
+                (after, EventType::ResponseApproved, HistoryAction::Approved)
+            }
+            Step::Reject(rejection) => {
+                let after = before.reject(rejection.notes.clone(), now)?;
+                (after, EventType::ResponseRejected, HistoryAction::Rejected)
+            }
+        };
+        let mut commit =
+            Commit::new(Write::UpdateResponse(after.clone()), event(event_type, Some(&before), &after, caller))
+                .and(Write::InsertHistory(history(action, &after, caller)))
+                .answering(caller, &after);
+        if let Step::Approve(_) = step {
+            commit = self.release(commit, &after, caller).await?;
+        }
+        self.writer.ask(commit).await?;
+        Ok(after)
+    }
+
+    /// What an approval sets off, in the approval's own transaction: the exact text joins the conversation, and
+    /// the inquiry is answered.
+    async fn release(&self, commit: Commit, response: &Response, caller: &Caller) -> HubResult<Commit> {
+        let reply = ConversationMessage {
+            id: new_id(),
+            created_at: response.updated_at,
+            inquiry_id: response.inquiry_id,
+            direction: Direction::Outbound,
+            message: response.message.clone(),
+            author_id: Some(response.responded_by),
+            response_id: Some(response.id),
+            external_id: None,
+        };
+        let commit = commit.and(Write::InsertMessage(reply));
+        let inquiry = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
+        let inquiry = inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
+        let Some(answered) = inquiry.answered(response.updated_at) else { return Ok(commit) };
+        let entity = (EntityType::Inquiry, inquiry.id);
+        let event = Event::of(
+            new_id(),
+            EventType::InquiryStatusChanged,
+            entity,
+            Some(&inquiry),
+            &answered,
+            answered.updated_at,
+        )
+        .by(caller.principal.user_id, &caller.request_id);
+        let write = Write::UpdateInquiry { before: inquiry, after: answered, load: LoadRule::Any };
+        Ok(commit.and(write).with_event(event))
+    }
+}
+
+fn expect_revision(named: Option<i64>, current: i64) -> HubResult<()> {
+    match named {
+        Some(named) if named != current => Err(HubError::RevisionChanged { named, current }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn history(action: HistoryAction, response: &Response, caller: &Caller) -> HistoryEntry {
+    let (message, notes) = match action {
+        HistoryAction::Created | HistoryAction::Edited => (Some(response.message.clone()), None),
+        HistoryAction::Approved | HistoryAction::Rejected => (None, response.approval_notes.clone()),
+        HistoryAction::Submitted | HistoryAction::Withdrawn => (None, None),
+        HistoryAction::Sent | HistoryAction::DeliveryFailed => (None, response.delivery_error.clone()),
+    };
+    HistoryEntry {
+        id: new_id(),
+        created_at: response.updated_at,
+        response_id: response.id,
+        action,
+        revision: response.revision,
+        message,
+        notes,
+        actor_id: Some(caller.principal.user_id),
+    }
+}
+
+fn event(event_type: EventType, before: Option<&Response>, after: &Response, caller: &Caller) -> Event {
+    let entity = (EntityType::Response, after.id);
+    Event::of(new_id(), event_type, entity, before, after, after.updated_at)
+        .by(caller.principal.user_id, &caller.request_id)
+}

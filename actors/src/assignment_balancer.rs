@@ -1,0 +1,153 @@
+//! Decides which CSO gets an inquiry, and takes waiting ones up when someone has room.
+
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
+
+use crate::clock::{Clock, new_id};
+use crate::domain::Event;
+use crate::domain::assignment::{Assignment, Decision, choose};
+use crate::domain::event::{EntityType, EventType};
+use crate::domain::inquiry::Inquiry;
+use crate::error::{HubError, HubResult};
+use crate::mailbox::Mailbox;
+use crate::store::customers::{CustomerStore, GetCustomer};
+use crate::store::inquiries::{InquiryStore, ListWaiting};
+use crate::store::users::{ListCandidates, UserStore};
+use crate::store::{Commit, LoadRule, Write, Writer};
+
+/// How often the queue is looked at without being told to: for room that appeared on another instance.
+const SWEEP: Duration = Duration::from_secs(5);
+/// Waiting inquiries looked at in one go.
+const BATCH: i64 = 100;
+
+/// Whom an inquiry should go to, by the rules of contract section 7. Decides, changes nothing.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Decision>")]
+pub struct ChooseAssignee {
+    pub category: String,
+    pub own_cso: Option<uuid::Uuid>,
+}
+
+/// Room may have appeared: hands waiting inquiries out.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "HubResult<()>")]
+pub struct TakeUpWaiting;
+
+pub struct AssignmentBalancer {
+    desk: Balance,
+    /// A sweep is under way; another nudge waits for the next.
+    sweeping: bool,
+    again: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct Balance {
+    pub clock: Clock,
+    pub customers: Mailbox<CustomerStore>,
+    pub inquiries: Mailbox<InquiryStore>,
+    pub users: Mailbox<UserStore>,
+    pub writer: Mailbox<Writer>,
+}
+
+impl AssignmentBalancer {
+    pub(crate) fn new(desk: Balance) -> Self {
+        Self { desk, sweeping: false, again: false }
+    }
+
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        if self.sweeping {
+            self.again = true;
+            return;
+        }
+        self.sweeping = true;
+        let desk = self.desk.clone();
+        let sweep = async move { desk.hand_out().await }.into_actor(self).map(|outcome, actor, ctx| {
+            actor.sweeping = false;
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "waiting inquiries stay waiting until the next sweep");
+            } else if std::mem::take(&mut actor.again) {
+                actor.sweep(ctx);
+            }
+        });
+        ctx.spawn(sweep);
+    }
+}
+
+impl Actor for AssignmentBalancer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // A restart dropped whatever was under way.
+        self.sweeping = false;
+        ctx.run_interval(SWEEP, |actor, ctx| actor.sweep(ctx));
+    }
+}
+
+impl Supervised for AssignmentBalancer {}
+
+impl Handler<ChooseAssignee> for AssignmentBalancer {
+    type Result = ResponseFuture<HubResult<Decision>>;
+
+    fn handle(&mut self, message: ChooseAssignee, _: &mut Self::Context) -> Self::Result {
+        let desk = self.desk.clone();
+        Box::pin(async move {
+            let candidates = desk.users.ask(ListCandidates).await?;
+            Ok(choose(&message.category, message.own_cso, &candidates))
+        })
+    }
+}
+
+impl Handler<TakeUpWaiting> for AssignmentBalancer {
+    type Result = HubResult<()>;
+
+    fn handle(&mut self, _: TakeUpWaiting, ctx: &mut Self::Context) -> Self::Result {
+        self.sweep(ctx);
+        Ok(())
+    }
+}
+
+impl Balance {
+    /// Goes through the queue in its order until nobody has room.
+    async fn hand_out(&self) -> HubResult<()> {
+        loop {
+            let waiting = self.inquiries.ask(ListWaiting { limit: BATCH }).await?;
+            let mut assigned = false;
+            for inquiry in &waiting {
+                match self.assign(inquiry).await {
+                    Ok(taken) => assigned |= taken,
+                    // Another instance was faster; the next look shows how things are.
+                    Err(HubError::Contended | HubError::NoRoom) => assigned = true,
+                    Err(error) => return Err(error),
+                }
+            }
+            if !assigned {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn assign(&self, inquiry: &Inquiry) -> HubResult<bool> {
+        let candidates = self.users.ask(ListCandidates).await?;
+        let customer = self.customers.ask(GetCustomer(inquiry.customer_id)).await?;
+        let own_cso = customer.and_then(|customer| customer.assigned_to);
+        let decision = choose(&inquiry.category, own_cso, &candidates);
+        let Some(assignee) = decision.assignee else { return Ok(false) };
+        let now = self.clock.now();
+        let after = inquiry.assign(Some(assignee), now);
+        let entity = (EntityType::Inquiry, inquiry.id);
+        let event = Event::of(new_id(), EventType::InquiryAssigned, entity, Some(inquiry), &after, now);
+        let assignment = Assignment {
+            id: new_id(),
+            created_at: now,
+            inquiry_id: inquiry.id,
+            assignee_id: Some(assignee),
+            reason: decision.reason,
+            actor_id: None,
+            candidates: decision.considered,
+        };
+        let write = Write::UpdateInquiry { before: inquiry.clone(), after, load: LoadRule::WithinCapacity };
+        self.writer.ask(Commit::new(write, event).and(Write::InsertAssignment(assignment))).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,35 @@
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::user::Role;
+
+/// A signed-in person, as far as rules care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    pub user_id: Uuid,
+    pub role: Role,
+    /// The session whose access token was presented.
+    pub session_id: Uuid,
+}
+
+/// Who asks for a change and under which conditions. Travels with every command.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub principal: Principal,
+    pub request_id: Arc<str>,
+    /// The version the caller last saw, from `If-Match`.
+    pub if_match: Option<i64>,
+    /// The `Idempotency-Key` this request holds, to be settled in the same transaction as the change.
+    pub claim: Option<Claim>,
+}
+
+/// A hold on an `Idempotency-Key`: only who has the token may settle it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// SHA-256 of caller, method, path and key, in hex.
+    pub scope: String,
+    pub token: Uuid,
+    /// The status the request answers with when it succeeds.
+    pub success_status: u16,
+}

@@ -1,0 +1,151 @@
+use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Timestamp;
+use super::text_enum::text_enum;
+
+text_enum!(EntityType {
+    Customer = "customer",
+    Inquiry = "inquiry",
+    Response = "response",
+    User = "user",
+    Session = "session",
+});
+
+text_enum!(
+    /// What can have happened. The text is the routing key, the CloudEvents `type` and the audit action.
+    EventType {
+        CustomerCreated = "customer.created",
+        CustomerUpdated = "customer.updated",
+        CustomerAssigned = "customer.assigned",
+        CustomerDeleted = "customer.deleted",
+        InquiryCreated = "inquiry.created",
+        InquiryUpdated = "inquiry.updated",
+        InquiryAssigned = "inquiry.assigned",
+        InquiryUnassigned = "inquiry.unassigned",
+        InquiryReopened = "inquiry.reopened",
+        InquiryStatusChanged = "inquiry.status_changed",
+        ResponseCreated = "response.created",
+        ResponseEdited = "response.edited",
+        ResponseSubmitted = "response.submitted",
+        ResponseWithdrawn = "response.withdrawn",
+        ResponseApproved = "response.approved",
+        ResponseRejected = "response.rejected",
+        UserCreated = "user.created",
+        UserUpdated = "user.updated",
+        UserPasswordChanged = "user.password_changed",
+        SessionStarted = "session.started",
+        SessionEnded = "session.ended",
+        SessionReuseDetected = "session.reuse_detected",
+    }
+);
+
+/// One thing that happened to one entity: written to the audit trail, and for everything the outside world
+/// may know to the outbox, in the transaction of the change itself.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub id: Uuid,
+    pub event_type: EventType,
+    pub entity_type: EntityType,
+    pub entity_id: Uuid,
+    /// `None` when the hub acted by itself.
+    pub actor_id: Option<Uuid>,
+    pub request_id: Option<String>,
+    pub time: Timestamp,
+    /// The entity as the API shows it after the change.
+    pub data: Value,
+    /// Field by field, what it was and what it is.
+    pub changes: Map<String, Value>,
+}
+
+impl Event {
+    /// `before` is the entity as it was, absent for a new one. Both must serialise to JSON objects.
+    pub fn of<T: Serialize>(
+        id: Uuid,
+        event_type: EventType,
+        entity: (EntityType, Uuid),
+        before: Option<&T>,
+        after: &T,
+        time: Timestamp,
+    ) -> Self {
+        let before = before.map(to_object).unwrap_or_default();
+        let after = to_object(after);
+        let changes = difference(&before, &after);
+        Self {
+            id,
+            event_type,
+            entity_type: entity.0,
+            entity_id: entity.1,
+            actor_id: None,
+            request_id: None,
+            time,
+            data: Value::Object(after),
+            changes,
+        }
+    }
+
+    #[must_use]
+    pub fn by(mut self, actor_id: Uuid, request_id: &str) -> Self {
+        self.actor_id = Some(actor_id);
+        self.request_id = Some(request_id.to_owned());
+        self
+    }
+
+    /// Sign-ins are for the audit trail alone.
+    pub fn is_published(&self) -> bool {
+        self.entity_type != EntityType::Session
+    }
+
+    /// What subscribers get: the entity plus who did it.
+    pub fn published_data(&self) -> Value {
+        let mut data = self.data.clone();
+        if let Value::Object(fields) = &mut data {
+            fields.insert("actorId".to_owned(), self.actor_id.map_or(Value::Null, |id| Value::String(id.to_string())));
+        }
+        data
+    }
+}
+
+fn to_object<T: Serialize>(entity: &T) -> Map<String, Value> {
+    match serde_json::to_value(entity) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) | Err(_) => Map::new(),
+    }
+}
+
+fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {
+    after
+        .iter()
+        .filter(|(field, _)| !matches!(field.as_str(), "id" | "version" | "createdAt" | "updatedAt"))
+        .filter(|(field, value)| before.get(*field).unwrap_or(&Value::Null) != *value)
+        .map(|(field, value)| {
+            let was = before.get(field).cloned().unwrap_or(Value::Null);
+            (field.clone(), serde_json::json!({"from": was, "to": value}))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_name_only_the_fields_that_differ() {
+        let before = serde_json::json!({"id": 1, "version": 1, "status": "draft", "message": "a"});
+        let after = serde_json::json!({"id": 1, "version": 2, "status": "pending_approval", "message": "a"});
+        let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+        let event = Event::of(
+            Uuid::nil(),
+            EventType::ResponseSubmitted,
+            (EntityType::Response, Uuid::nil()),
+            Some(&before),
+            &after,
+            now,
+        );
+        assert_eq!(
+            Value::Object(event.changes),
+            serde_json::json!({"status": {"from": "draft", "to": "pending_approval"}})
+        );
+    }
+}

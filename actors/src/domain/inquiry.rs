@@ -1,0 +1,285 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::text_enum::text_enum;
+use super::validation::{MAX_MESSAGE, MAX_NAME, MAX_SUBJECT, present};
+use super::{Checks, FieldError, Timestamp, search};
+
+text_enum!(InquiryStatus {
+    Pending = "pending",
+    InProgress = "in_progress",
+    Responded = "responded",
+    Closed = "closed",
+});
+
+text_enum!(Priority { Low = "low", Medium = "medium", High = "high", Urgent = "urgent" });
+
+pub const DEFAULT_CATEGORY: &str = "general";
+pub const DEFAULT_CHANNEL: &str = "api";
+
+/// A question of one customer and the conversation that grows from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Inquiry {
+    pub id: Uuid,
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub customer_id: Uuid,
+    pub subject: String,
+    pub message: String,
+    pub status: InquiryStatus,
+    pub priority: Priority,
+    pub category: String,
+    pub channel: String,
+    /// What the channel calls the message this began with.
+    #[schema(required)]
+    pub external_id: Option<String>,
+    /// What the channel calls the conversation.
+    #[schema(required)]
+    pub thread_id: Option<String>,
+    #[schema(required)]
+    pub assigned_to: Option<Uuid>,
+    #[schema(required)]
+    pub assigned_at: Option<Timestamp>,
+}
+
+/// A status move the life cycle does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an inquiry that is {from} cannot become {attempted}")]
+pub struct InvalidInquiryMove {
+    pub from: InquiryStatus,
+    pub attempted: InquiryStatus,
+}
+
+impl InquiryStatus {
+    /// The life cycle: every pair is decided here, and by name.
+    pub const fn may_become(self, to: Self) -> bool {
+        match self {
+            Self::Pending => matches!(to, Self::InProgress | Self::Closed),
+            Self::InProgress => matches!(to, Self::Responded | Self::Closed),
+            Self::Responded => matches!(to, Self::Closed | Self::InProgress),
+            Self::Closed => matches!(to, Self::InProgress),
+        }
+    }
+
+    /// Whether it counts towards its CSO's load.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::InProgress)
+    }
+}
+
+impl Priority {
+    /// Ascending urgency; what the database sorts by.
+    pub const fn rank(self) -> i16 {
+        match self {
+            Self::Low => 0,
+            Self::Medium => 1,
+            Self::High => 2,
+            Self::Urgent => 3,
+        }
+    }
+
+    pub fn from_rank(rank: i16) -> Option<Self> {
+        Self::ALL.iter().copied().find(|priority| priority.rank() == rank)
+    }
+}
+
+/// `POST /inquiries`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewInquiry {
+    pub customer_id: Uuid,
+    #[schema(min_length = 1, max_length = 300)]
+    pub subject: String,
+    #[schema(min_length = 1, max_length = 200000)]
+    pub message: String,
+    /// `medium` when left out.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub priority: Option<Priority>,
+    /// `general` when left out.
+    #[schema(max_length = 100)]
+    pub category: Option<String>,
+    /// `api` when left out.
+    #[schema(pattern = "^[a-z][a-z0-9_-]{0,31}$")]
+    pub channel: Option<String>,
+}
+
+impl NewInquiry {
+    pub fn validate(mut self) -> Result<Self, Vec<FieldError>> {
+        let mut checks = Checks::new();
+        self.subject = checks.line("/subject", &self.subject, MAX_SUBJECT);
+        checks.text("/message", &self.message, MAX_MESSAGE);
+        self.category = checks.optional_line("/category", self.category.as_deref(), MAX_NAME);
+        if let Some(channel) = &self.channel
+            && !is_channel(channel)
+        {
+            checks.fail("/channel", "invalid_channel", "must match [a-z][a-z0-9_-]{0,31}");
+        }
+        checks.finish(self)
+    }
+}
+
+/// The editable whole of an inquiry: `PUT /inquiries/:id`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InquiryInput {
+    #[schema(min_length = 1, max_length = 300)]
+    pub subject: String,
+    #[schema(min_length = 1, max_length = 200000)]
+    pub message: String,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub priority: Option<Priority>,
+    #[schema(max_length = 100)]
+    pub category: Option<String>,
+}
+
+impl InquiryInput {
+    pub fn validate(mut self) -> Result<Self, Vec<FieldError>> {
+        let mut checks = Checks::new();
+        self.subject = checks.line("/subject", &self.subject, MAX_SUBJECT);
+        checks.text("/message", &self.message, MAX_MESSAGE);
+        self.category = checks.optional_line("/category", self.category.as_deref(), MAX_NAME);
+        checks.finish(self)
+    }
+}
+
+impl Inquiry {
+    pub fn new(id: Uuid, input: NewInquiry, now: Timestamp) -> Self {
+        Self {
+            id,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            customer_id: input.customer_id,
+            subject: input.subject,
+            message: input.message,
+            status: InquiryStatus::Pending,
+            priority: input.priority.unwrap_or(Priority::Medium),
+            category: input.category.unwrap_or_else(|| DEFAULT_CATEGORY.to_owned()),
+            channel: input.channel.unwrap_or_else(|| DEFAULT_CHANNEL.to_owned()),
+            external_id: None,
+            thread_id: None,
+            assigned_to: None,
+            assigned_at: None,
+        }
+    }
+
+    /// Replaces everything a `PUT` may change; an optional field left out goes back to its default.
+    #[must_use]
+    pub fn replace(&self, input: InquiryInput, now: Timestamp) -> Self {
+        Self {
+            subject: input.subject,
+            message: input.message,
+            priority: input.priority.unwrap_or(Priority::Medium),
+            category: input.category.unwrap_or_else(|| DEFAULT_CATEGORY.to_owned()),
+            ..self.touched(now)
+        }
+    }
+
+    pub fn move_to(&self, status: InquiryStatus, now: Timestamp) -> Result<Self, InvalidInquiryMove> {
+        if self.status.may_become(status) {
+            Ok(Self { status, ..self.touched(now) })
+        } else {
+            Err(InvalidInquiryMove { from: self.status, attempted: status })
+        }
+    }
+
+    /// An approved reply makes it `responded`, from wherever it stood, except that a closed one stays closed:
+    /// whoever closed it meant it to be over. `None` when nothing changes.
+    pub fn answered(&self, now: Timestamp) -> Option<Self> {
+        match self.status {
+            InquiryStatus::Pending | InquiryStatus::InProgress => {
+                Some(Self { status: InquiryStatus::Responded, ..self.touched(now) })
+            }
+            InquiryStatus::Responded | InquiryStatus::Closed => None,
+        }
+    }
+
+    #[must_use]
+    pub fn assign(&self, assignee: Option<Uuid>, now: Timestamp) -> Self {
+        Self { assigned_to: assignee, assigned_at: assignee.map(|_| now), ..self.touched(now) }
+    }
+
+    /// The CSO on whose load this counts.
+    pub fn load_on(&self) -> Option<Uuid> {
+        self.assigned_to.filter(|_| self.status.is_open())
+    }
+
+    pub fn search_document(&self) -> String {
+        search::document([self.subject.as_str(), &self.message])
+    }
+
+    fn touched(&self, now: Timestamp) -> Self {
+        Self { version: self.version + 1, updated_at: now, ..self.clone() }
+    }
+}
+
+pub fn is_channel(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    text.len() <= 32
+        && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
+}
+
+/// One message of an inquiry's conversation, as `GET /inquiries/:id/messages` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationMessage {
+    pub id: Uuid,
+    pub created_at: Timestamp,
+    pub inquiry_id: Uuid,
+    pub direction: Direction,
+    pub message: String,
+    /// The user who wrote a reply; null for the customer's own messages.
+    #[schema(required)]
+    pub author_id: Option<Uuid>,
+    /// The approved response this reply is.
+    #[schema(required)]
+    pub response_id: Option<Uuid>,
+    #[schema(required)]
+    pub external_id: Option<String>,
+}
+
+text_enum!(
+    /// Seen from the hub.
+    Direction { Inbound = "inbound", Outbound = "outbound" }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use InquiryStatus::{Closed, InProgress, Pending, Responded};
+
+    /// Every status × status, as contract section 4 has it.
+    #[test]
+    fn the_life_cycle_has_these_moves_and_no_other() {
+        let allowed = [
+            (Pending, InProgress),
+            (InProgress, Responded),
+            (Responded, Closed),
+            (Pending, Closed),
+            (InProgress, Closed),
+            (Responded, InProgress),
+            (Closed, InProgress),
+        ];
+        for &from in InquiryStatus::ALL {
+            for &to in InquiryStatus::ALL {
+                assert_eq!(from.may_become(to), allowed.contains(&(from, to)), "{from} -> {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn channels() {
+        for good in ["api", "email", "a", "web-chat_2"] {
+            assert!(is_channel(good), "{good}");
+        }
+        for bad in ["", "Email", "2chat", "e mail", "-x", &"a".repeat(33)] {
+            assert!(!is_channel(bad), "{bad}");
+        }
+    }
+}

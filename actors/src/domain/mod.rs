@@ -1,0 +1,24 @@
+//! Pure types and rules. Nothing in here knows of actors, SQL or the clock: callers pass `now` in, and a
+//! transition answers with the entity as it then is or says why it may not happen.
+
+mod text_enum;
+
+pub mod assignment;
+pub mod audit;
+pub mod caller;
+pub mod customer;
+pub mod event;
+pub mod inquiry;
+pub mod page;
+pub mod policy;
+pub mod response;
+pub mod search;
+pub mod stats;
+pub mod timestamp;
+pub mod user;
+pub mod validation;
+
+pub use caller::{Caller, Claim, Principal};
+pub use event::Event;
+pub use timestamp::Timestamp;
+pub use validation::{Checks, FieldError};

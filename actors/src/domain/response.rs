@@ -1,0 +1,286 @@
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::text_enum::text_enum;
+use super::validation::{MAX_MESSAGE, MAX_NOTES, present};
+use super::{Checks, FieldError, Timestamp};
+
+text_enum!(ResponseStatus {
+    Draft = "draft",
+    PendingApproval = "pending_approval",
+    Approved = "approved",
+    Rejected = "rejected",
+    Sent = "sent",
+    DeliveryFailed = "delivery_failed",
+});
+
+text_enum!(
+    /// What can be done to a response.
+    ResponseAction {
+        Edit = "edit",
+        Submit = "submit",
+        Withdraw = "withdraw",
+        Approve = "approve",
+        Reject = "reject",
+        ConfirmDelivery = "confirm_delivery",
+        FailDelivery = "fail_delivery",
+    }
+);
+
+/// A reply on its way to a customer. Only the exact revision a manager approved is ever sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    pub id: Uuid,
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub inquiry_id: Uuid,
+    pub message: String,
+    /// Of the text: 1 for the first draft, one more with each edit.
+    pub revision: i64,
+    pub status: ResponseStatus,
+    /// The author.
+    pub responded_by: Uuid,
+    /// Everyone whose words are or were in it, the author included. None of them may decide on it.
+    pub editors: Vec<Uuid>,
+    #[schema(required)]
+    pub approved_by: Option<Uuid>,
+    /// The reviewer's notes with the latest decision.
+    #[schema(required)]
+    pub approval_notes: Option<String>,
+    #[schema(required)]
+    pub submitted_at: Option<Timestamp>,
+    #[schema(required)]
+    pub decided_at: Option<Timestamp>,
+    #[schema(required)]
+    pub sent_at: Option<Timestamp>,
+    #[schema(required)]
+    pub delivery_error: Option<String>,
+}
+
+/// A move the life cycle does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a response that is {from} does not take the action {attempted}")]
+pub struct InvalidTransition {
+    pub from: ResponseStatus,
+    pub attempted: ResponseAction,
+}
+
+impl ResponseStatus {
+    /// The life cycle. Where `action` leads from here, or `None` when it may not be taken; every pair is
+    /// decided by name, so that a new status or action does not compile until it is thought about.
+    pub const fn after(self, action: ResponseAction) -> Option<Self> {
+        match action {
+            ResponseAction::Edit => match self {
+                Self::Draft | Self::Rejected => Some(Self::Draft),
+                Self::PendingApproval | Self::Approved | Self::Sent | Self::DeliveryFailed => None,
+            },
+            ResponseAction::Submit => match self {
+                Self::Draft | Self::DeliveryFailed => Some(Self::PendingApproval),
+                Self::PendingApproval | Self::Approved | Self::Rejected | Self::Sent => None,
+            },
+            ResponseAction::Withdraw => match self {
+                Self::PendingApproval => Some(Self::Draft),
+                Self::Draft | Self::Approved | Self::Rejected | Self::Sent | Self::DeliveryFailed => None,
+            },
+            ResponseAction::Approve => match self {
+                Self::PendingApproval => Some(Self::Approved),
+                Self::Draft | Self::Approved | Self::Rejected | Self::Sent | Self::DeliveryFailed => None,
+            },
+            ResponseAction::Reject => match self {
+                Self::PendingApproval => Some(Self::Rejected),
+                Self::Draft | Self::Approved | Self::Rejected | Self::Sent | Self::DeliveryFailed => None,
+            },
+            ResponseAction::ConfirmDelivery => match self {
+                Self::Approved => Some(Self::Sent),
+                Self::Draft | Self::PendingApproval | Self::Rejected | Self::Sent | Self::DeliveryFailed => None,
+            },
+            ResponseAction::FailDelivery => match self {
+                Self::Approved => Some(Self::DeliveryFailed),
+                Self::Draft | Self::PendingApproval | Self::Rejected | Self::Sent | Self::DeliveryFailed => None,
+            },
+        }
+    }
+}
+
+impl Response {
+    pub fn draft(id: Uuid, inquiry_id: Uuid, message: String, author: Uuid, now: Timestamp) -> Self {
+        Self {
+            id,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            inquiry_id,
+            message,
+            revision: 1,
+            status: ResponseStatus::Draft,
+            responded_by: author,
+            editors: vec![author],
+            approved_by: None,
+            approval_notes: None,
+            submitted_at: None,
+            decided_at: None,
+            sent_at: None,
+            delivery_error: None,
+        }
+    }
+
+    /// Whether `user` wrote or edited any revision, which bars them from deciding (four eyes).
+    pub fn is_written_by(&self, user: Uuid) -> bool {
+        self.responded_by == user || self.editors.contains(&user)
+    }
+
+    /// A new revision. The notes of an earlier rejection stay in sight until the next submission.
+    pub fn edit(&self, by: Uuid, message: String, now: Timestamp) -> Result<Self, InvalidTransition> {
+        let mut edited = self.advance(ResponseAction::Edit, now)?;
+        edited.message = message;
+        edited.revision += 1;
+        if !edited.editors.contains(&by) {
+            edited.editors.push(by);
+        }
+        Ok(edited)
+    }
+
+    /// Opens a new round: what the last decision left behind is cleared.
+    pub fn submit(&self, now: Timestamp) -> Result<Self, InvalidTransition> {
+        Ok(Self {
+            submitted_at: Some(now),
+            approved_by: None,
+            approval_notes: None,
+            decided_at: None,
+            delivery_error: None,
+            ..self.advance(ResponseAction::Submit, now)?
+        })
+    }
+
+    pub fn withdraw(&self, now: Timestamp) -> Result<Self, InvalidTransition> {
+        Ok(Self { submitted_at: None, ..self.advance(ResponseAction::Withdraw, now)? })
+    }
+
+    pub fn approve(&self, by: Uuid, notes: Option<String>, now: Timestamp) -> Result<Self, InvalidTransition> {
+        Ok(Self {
+            approved_by: Some(by),
+            approval_notes: notes,
+            decided_at: Some(now),
+            ..self.advance(ResponseAction::Approve, now)?
+        })
+    }
+
+    pub fn reject(&self, notes: String, now: Timestamp) -> Result<Self, InvalidTransition> {
+        Ok(Self {
+            approval_notes: Some(notes),
+            decided_at: Some(now),
+            ..self.advance(ResponseAction::Reject, now)?
+        })
+    }
+
+    fn advance(&self, action: ResponseAction, now: Timestamp) -> Result<Self, InvalidTransition> {
+        match self.status.after(action) {
+            Some(status) => Ok(Self { status, version: self.version + 1, updated_at: now, ..self.clone() }),
+            None => Err(InvalidTransition { from: self.status, attempted: action }),
+        }
+    }
+}
+
+/// `POST /responses`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewResponse {
+    pub inquiry_id: Uuid,
+    #[schema(min_length = 1, max_length = 200000)]
+    pub message: String,
+}
+
+impl NewResponse {
+    pub fn validate(self) -> Result<Self, Vec<FieldError>> {
+        let mut checks = Checks::new();
+        checks.text("/message", &self.message, MAX_MESSAGE);
+        checks.finish(self)
+    }
+}
+
+/// `PUT /responses/:id`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResponseInput {
+    #[schema(min_length = 1, max_length = 200000)]
+    pub message: String,
+}
+
+impl ResponseInput {
+    pub fn validate(self) -> Result<Self, Vec<FieldError>> {
+        let mut checks = Checks::new();
+        checks.text("/message", &self.message, MAX_MESSAGE);
+        checks.finish(self)
+    }
+}
+
+/// `POST /responses/:id/approve`.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Approval {
+    #[schema(max_length = 5000)]
+    pub notes: Option<String>,
+    /// The revision the approver read; refused with 409 when it is no longer the current one.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub revision: Option<i64>,
+}
+
+impl Approval {
+    pub fn validate(self) -> Result<Self, Vec<FieldError>> {
+        let mut checks = Checks::new();
+        if let Some(notes) = self.notes.as_deref().filter(|notes| !notes.is_empty()) {
+            checks.text("/notes", notes, MAX_NOTES);
+        }
+        checks.finish(Self { notes: self.notes.filter(|notes| !notes.is_empty()), ..self })
+    }
+}
+
+/// `POST /responses/:id/reject`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rejection {
+    #[schema(min_length = 1, max_length = 5000)]
+    pub notes: String,
+}
+
+impl Rejection {
+    pub fn validate(self) -> Result<Self, Vec<FieldError>> {
+        let mut checks = Checks::new();
+        checks.text("/notes", &self.notes, MAX_NOTES);
+        checks.finish(self)
+    }
+}
+
+/// One step in a response's life, with the text where the step made a revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    pub id: Uuid,
+    pub created_at: Timestamp,
+    pub response_id: Uuid,
+    pub action: HistoryAction,
+    /// The text's revision after the step.
+    pub revision: i64,
+    /// The whole text, where the step wrote one (`created`, `edited`).
+    #[schema(required)]
+    pub message: Option<String>,
+    #[schema(required)]
+    pub notes: Option<String>,
+    #[schema(required)]
+    pub actor_id: Option<Uuid>,
+}
+
+text_enum!(HistoryAction {
+    Created = "created",
+    Edited = "edited",
+    Submitted = "submitted",
+    Withdrawn = "withdrawn",
+    Approved = "approved",
+    Rejected = "rejected",
+    Sent = "sent",
+    DeliveryFailed = "delivery_failed",
+});

@@ -1,0 +1,66 @@
+use crate::domain::FieldError;
+use crate::domain::event::EntityType;
+use crate::domain::inquiry::InvalidInquiryMove;
+use crate::domain::response::InvalidTransition;
+
+/// Everything a message to the hub can answer with instead of a result. Exhaustive: the HTTP layer maps each
+/// variant by name.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// Absent, or not visible to the caller; the two must look the same.
+    #[error("no such {0}")]
+    NotFound(EntityType),
+    #[error("{0}")]
+    Forbidden(&'static str),
+    #[error("validation failed")]
+    Invalid(Vec<FieldError>),
+    /// The entity is no longer the version named in `If-Match`.
+    #[error("the entity is at version {current}")]
+    Stale { current: i64 },
+    #[error(transparent)]
+    InvalidTransition(#[from] InvalidTransition),
+    #[error(transparent)]
+    InvalidInquiryMove(#[from] InvalidInquiryMove),
+    /// The revision the approver named is not the current one.
+    #[error("revision {named} is not the current one, {current}")]
+    RevisionChanged { named: i64, current: i64 },
+    /// The state of things does not allow it.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// Something that must be unique is taken.
+    #[error("{what} is already in use")]
+    Taken { what: &'static str, pointer: &'static str },
+    /// The CSO picked has no room left; pick again.
+    #[error("the assignee has no room left")]
+    NoRoom,
+    /// Lost against concurrent writers more often than is worth retrying.
+    #[error("changed by someone else at the same moment")]
+    Contended,
+    /// The `Idempotency-Key` this request held was taken over by another.
+    #[error("the idempotency key is held by another request")]
+    ClaimLost,
+    #[error("{actor} has no room for another message")]
+    Overloaded { actor: &'static str },
+    /// The actor died on this message or is gone.
+    #[error("{actor} failed")]
+    ActorFailed { actor: &'static str },
+    /// A dependency is down; the same request may succeed later.
+    #[error("{what} is unavailable")]
+    Unavailable { what: &'static str },
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+pub type HubResult<T> = Result<T, HubError>;
+
+impl HubError {
+    pub fn invalid(pointer: &str, code: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(pointer, code, message)])
+    }
+}
+
+impl From<Vec<FieldError>> for HubError {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::Invalid(errors)
+    }
+}

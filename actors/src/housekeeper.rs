@@ -1,0 +1,34 @@
+//! Forgets what has been kept as long as promised.
+
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Supervised, WrapFuture};
+
+use crate::clock::Clock;
+use crate::mailbox::Mailbox;
+use crate::store::idempotency::{ForgetKeys, IdempotencyStore};
+
+const EVERY: Duration = Duration::from_secs(10 * 60);
+
+pub struct Housekeeper {
+    pub(crate) clock: Clock,
+    pub(crate) idempotency: Mailbox<IdempotencyStore>,
+}
+
+impl Actor for Housekeeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(EVERY, |actor, ctx| {
+            let (idempotency, now) = (actor.idempotency.clone(), actor.clock.now());
+            let forget = async move {
+                if let Err(error) = idempotency.ask(ForgetKeys { now }).await {
+                    tracing::warn!(%error, "old idempotency keys stay until the next round");
+                }
+            };
+            ctx.spawn(forget.into_actor(actor));
+        });
+    }
+}
+
+impl Supervised for Housekeeper {}

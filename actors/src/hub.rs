@@ -1,0 +1,194 @@
+//! Starts the actor tree from the bottom up, holds its mailboxes, and shuts it down from the top.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_rt::{Arbiter, ArbiterHandle};
+
+use crate::approval_coordinator::ApprovalCoordinator;
+use crate::assignment_balancer::{AssignmentBalancer, Balance};
+use crate::clock::Clock;
+use crate::customer_desk::CustomerDesk;
+use crate::housekeeper::Housekeeper;
+use crate::inquiry_desk::InquiryDesk;
+use crate::mailbox::Mailbox;
+use crate::store::audit::AuditStore;
+use crate::store::customers::CustomerStore;
+use crate::store::idempotency::IdempotencyStore;
+use crate::store::inquiries::InquiryStore;
+use crate::store::responses::ResponseStore;
+use crate::store::sessions::SessionStore;
+use crate::store::stats::StatsStore;
+use crate::store::users::UserStore;
+use crate::store::{Storage, Writer};
+use crate::supervision::{ActorHealth, Restarts, Supervision};
+use crate::user_desk::UserDesk;
+
+#[derive(Clone, Copy, Debug)]
+pub struct HubSettings {
+    /// Threads the actors share.
+    pub threads: usize,
+    /// How many messages an actor has under way at most; the next is refused.
+    pub mailbox_capacity: u32,
+}
+
+/// The running hub without its edges.
+#[derive(Clone)]
+pub struct Hub {
+    pub clock: Clock,
+    pub storage: Storage,
+    pub supervision: Supervision,
+    pub customers: Mailbox<CustomerStore>,
+    pub inquiries: Mailbox<InquiryStore>,
+    pub responses: Mailbox<ResponseStore>,
+    pub users: Mailbox<UserStore>,
+    pub sessions: Mailbox<SessionStore>,
+    pub audit: Mailbox<AuditStore>,
+    pub stats: Mailbox<StatsStore>,
+    pub idempotency: Mailbox<IdempotencyStore>,
+    pub writer: Mailbox<Writer>,
+    pub assignment_balancer: Mailbox<AssignmentBalancer>,
+    pub customer_desk: Mailbox<CustomerDesk>,
+    pub inquiry_desk: Mailbox<InquiryDesk>,
+    pub approval_coordinator: Mailbox<ApprovalCoordinator>,
+    pub user_desk: Mailbox<UserDesk>,
+    pub housekeeper: Mailbox<Housekeeper>,
+}
+
+impl Hub {
+    /// Must be called inside an actix system.
+    pub fn start(settings: HubSettings, storage: Storage, clock: Clock) -> Self {
+        let supervision = Supervision::new(Restarts::default());
+        let threads = Threads::new(settings.threads);
+        let capacity = settings.mailbox_capacity;
+
+        macro_rules! start {
+            ($name:literal, $actor:expr) => {{
+                let actor = $actor;
+                Mailbox::start(&supervision, &threads.next(), $name, capacity, move |_| actor)
+            }};
+        }
+
+        let customers = start!("CustomerStore", CustomerStore::new(storage.clone()));
+        let inquiries = start!("InquiryStore", InquiryStore::new(storage.clone()));
+        let responses = start!("ResponseStore", ResponseStore::new(storage.clone()));
+        let users = start!("UserStore", UserStore::new(storage.clone()));
+        let sessions = start!("SessionStore", SessionStore::new(storage.clone()));
+        let audit = start!("AuditStore", AuditStore::new(storage.clone()));
+        let stats = start!("StatsStore", StatsStore::new(storage.clone()));
+        let idempotency = start!("IdempotencyStore", IdempotencyStore::new(storage.clone()));
+        let writer = start!("Writer", Writer::new(storage.clone()));
+        let assignment_balancer = start!(
+            "AssignmentBalancer",
+            AssignmentBalancer::new(Balance {
+                clock: clock.clone(),
+                customers: customers.clone(),
+                inquiries: inquiries.clone(),
+                users: users.clone(),
+                writer: writer.clone(),
+            })
+        );
+        let customer_desk = start!(
+            "CustomerDesk",
+            CustomerDesk {
+                clock: clock.clone(),
+                customers: customers.clone(),
+                users: users.clone(),
+                writer: writer.clone(),
+            }
+        );
+        let inquiry_desk = start!(
+            "InquiryDesk",
+            InquiryDesk {
+                clock: clock.clone(),
+                inquiries: inquiries.clone(),
+                customers: customers.clone(),
+                users: users.clone(),
+                balancer: assignment_balancer.clone(),
+                writer: writer.clone(),
+            }
+        );
+        let approval_coordinator = start!(
+            "ApprovalCoordinator",
+            ApprovalCoordinator {
+                clock: clock.clone(),
+                responses: responses.clone(),
+                inquiries: inquiries.clone(),
+                balancer: assignment_balancer.clone(),
+                writer: writer.clone(),
+            }
+        );
+        let user_desk = start!(
+            "UserDesk",
+            UserDesk {
+                clock: clock.clone(),
+                users: users.clone(),
+                balancer: assignment_balancer.clone(),
+                writer: writer.clone(),
+            }
+        );
+        let housekeeper =
+            start!("Housekeeper", Housekeeper { clock: clock.clone(), idempotency: idempotency.clone() });
+        Self {
+            clock,
+            storage,
+            supervision,
+            customers,
+            inquiries,
+            responses,
+            users,
+            sessions,
+            audit,
+            stats,
+            idempotency,
+            writer,
+            assignment_balancer,
+            customer_desk,
+            inquiry_desk,
+            approval_coordinator,
+            user_desk,
+            housekeeper,
+        }
+    }
+
+    pub fn health(&self) -> Vec<ActorHealth> {
+        self.supervision.health()
+    }
+
+    /// Refuses new messages, finishes those under way, stops every actor and closes the database. Answers with
+    /// the names of the actors that did not finish within `timeout`.
+    pub async fn shutdown(&self, timeout: Duration) -> Vec<&'static str> {
+        let unfinished = self.supervision.shutdown(timeout).await;
+        self.storage.db.close().await;
+        unfinished
+    }
+}
+
+/// Deals actors out to threads in turn.
+struct Threads {
+    handles: Vec<ArbiterHandle>,
+    next: AtomicUsize,
+}
+
+impl Threads {
+    fn new(count: usize) -> Self {
+        let handles = (0..count.max(1)).map(|_| Arbiter::new().handle()).collect();
+        Self { handles, next: AtomicUsize::new(0) }
+    }
+
+    fn next(&self) -> ArbiterHandle {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        self.handles[turn % self.handles.len()].clone()
+    }
+}
+
+#[cfg(feature = "fault-injection")]
+mod faults {
+    use super::*;
+
+    crate::panics_on_demand!(
+        CustomerStore, InquiryStore, ResponseStore, UserStore, SessionStore, AuditStore, StatsStore,
+        IdempotencyStore, Writer, AssignmentBalancer, CustomerDesk, InquiryDesk, ApprovalCoordinator, UserDesk,
+        Housekeeper,
+    );
+}

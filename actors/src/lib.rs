@@ -1,0 +1,36 @@
+//! The Customer Nexus Hub without its edges: no HTTP, no RabbitMQ, no Redis in here.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`domain`] | types and rules, pure: life cycles, the permission table, the choice of an assignee |
+//! | [`store`] | persistence actors; the only place with SQL |
+//! | [`approval_coordinator`] | the life cycle of responses |
+//! | [`inquiry_desk`], [`customer_desk`], [`user_desk`] | changes to inquiries, customers, users and sessions |
+//! | [`assignment_balancer`] | who gets an inquiry; takes waiting ones up |
+//! | [`hub`] | starts and stops the tree of actors |
+//! | [`supervision`], [`mailbox`] | restarts after panics; bounded ways to an actor |
+//!
+//! Invariants:
+//! - A change of state, its audit entry, its outbox event and its idempotency key commit together or not at
+//!   all: [`store::Commit`] is the only way to write.
+//! - An update names the version it started from; a row that has moved on is `Contended`, never overwritten.
+//! - Only [`approval_coordinator`] changes a response, and only through `domain::response`.
+
+pub mod approval_coordinator;
+pub mod assignment_balancer;
+pub mod clock;
+pub mod customer_desk;
+pub mod desk;
+pub mod domain;
+pub mod error;
+pub mod housekeeper;
+pub mod hub;
+pub mod inquiry_desk;
+pub mod mailbox;
+pub mod store;
+pub mod supervision;
+pub mod user_desk;
+
+pub use clock::{Clock, new_id};
+pub use error::{HubError, HubResult};
+pub use hub::{Hub, HubSettings};

@@ -1,0 +1,94 @@
+//! How domain types travel to and from both engines: enums and timestamps as what they wrap, lists as JSON.
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::{Database, Decode, Encode, Type};
+
+use crate::domain::Timestamp;
+use crate::domain::assignment::Reason;
+use crate::domain::customer::CustomerStatus;
+use crate::domain::inquiry::{Direction, InquiryStatus, Priority};
+use crate::domain::response::{HistoryAction, ResponseStatus};
+use crate::domain::user::{Availability, Role};
+
+macro_rules! through {
+    ($type:ty, $repr:ty, |$value:ident| $encode:expr, |$raw:ident| $decode:expr) => {
+        impl<DB: Database> Type<DB> for $type
+        where
+            $repr: Type<DB>,
+        {
+            fn type_info() -> DB::TypeInfo {
+                <$repr as Type<DB>>::type_info()
+            }
+
+            fn compatible(info: &DB::TypeInfo) -> bool {
+                <$repr as Type<DB>>::compatible(info)
+            }
+        }
+
+        impl<'q, DB: Database> Encode<'q, DB> for $type
+        where
+            $repr: Encode<'q, DB>,
+        {
+            fn encode_by_ref(&self, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                let $value = *self;
+                let repr: $repr = $encode;
+                repr.encode(buffer)
+            }
+        }
+
+        impl<'r, DB: Database> Decode<'r, DB> for $type
+        where
+            $repr: Decode<'r, DB>,
+        {
+            fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
+                let $raw = <$repr as Decode<'r, DB>>::decode(value)?;
+                $decode
+            }
+        }
+    };
+}
+
+macro_rules! as_text {
+    ($($type:ty),+ $(,)?) => {
+        $(through!($type, String, |value| value.as_str().to_owned(), |text| Ok(text.parse()?));)+
+    };
+}
+
+as_text!(
+    Availability,
+    CustomerStatus,
+    Direction,
+    HistoryAction,
+    InquiryStatus,
+    Reason,
+    ResponseStatus,
+    Role,
+);
+
+through!(Timestamp, chrono::DateTime<chrono::Utc>, |time| time.utc(), |time| Ok(Self::from_utc(time)));
+
+through!(Priority, i16, |priority| priority.rank(), |rank| {
+    Self::from_rank(rank).ok_or_else(|| format!("no priority has rank {rank}").into())
+});
+
+/// Reads a domain type from rows whose columns are named like its fields. `#json` marks fields kept as JSON.
+macro_rules! from_row {
+    ($type:ident { $($field:ident),* $(; json $($json:ident),+)? $(,)? }) => {
+        crate::store::bind::from_row!(@on sqlx::postgres::PgRow, $type { $($field),* ; $($($json),+)? });
+        crate::store::bind::from_row!(@on sqlx::sqlite::SqliteRow, $type { $($field),* ; $($($json),+)? });
+    };
+    (@on $row:ty, $type:ident { $($field:ident),* ; $($json:ident),* }) => {
+        impl sqlx::FromRow<'_, $row> for $type {
+            fn from_row(row: &$row) -> Result<Self, sqlx::Error> {
+                use sqlx::Row as _;
+                Ok(Self {
+                    $($field: row.try_get(stringify!($field))?,)*
+                    $($json: row.try_get::<sqlx::types::Json<_>, _>(stringify!($json))?.0,)*
+                })
+            }
+        }
+    };
+}
+
+pub(super) use from_row;

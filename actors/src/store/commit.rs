@@ -1,0 +1,176 @@
+//! One message, one transaction: the state, the audit trail, the outbox and the settled idempotency key.
+
+use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::cache::{CacheKey, Storage};
+use super::db::Tx;
+use super::{audit, customers, idempotency, inquiries, outbox, responses, sessions, users};
+use crate::clock::new_id;
+use crate::domain::assignment::Assignment;
+use crate::domain::customer::Customer;
+use crate::domain::event::Event;
+use crate::domain::inquiry::{ConversationMessage, Inquiry};
+use crate::domain::response::{HistoryEntry, Response};
+use crate::domain::user::User;
+use crate::domain::{Caller, Claim, Timestamp};
+use crate::error::{HubError, HubResult};
+
+/// Everything that happens together.
+///
+/// Errors: `Contended` when a row is no longer the version it was changed from, `NoRoom` when a CSO picked by
+/// the hub has no room left, `Taken` for a unique value in use, `ClaimLost` when the idempotency key is no
+/// longer held. After any error nothing has happened.
+#[derive(Debug, Default, Message)]
+#[rtype(result = "HubResult<()>")]
+pub struct Commit {
+    pub writes: Vec<Write>,
+    pub events: Vec<Event>,
+    /// The key to settle, with the body to answer repeats with.
+    pub settle: Option<(Claim, Value)>,
+}
+
+/// One change of state. Updates carry the entity as it becomes, one version above the row they replace.
+#[derive(Debug)]
+pub enum Write {
+    InsertUser { user: User, password_hash: String },
+    UpdateUser(User),
+    SetPassword { user_id: Uuid, password_hash: String },
+    InsertSession(sessions::NewSession),
+    /// Ends one session; one that has ended already is left alone.
+    EndSession { session_id: Uuid, at: Timestamp },
+    EndSessions { user_id: Uuid, except: Option<Uuid>, at: Timestamp },
+    /// Takes a user's open inquiries from them: the pending ones, and those in progress as well if `all`.
+    /// They wait, unassigned, with their place in the queue.
+    HandOn { user_id: Uuid, all: bool, by: Option<(Uuid, String)>, at: Timestamp },
+    InsertCustomer(Customer),
+    UpdateCustomer(Customer),
+    DeleteCustomer { customer: Customer, at: Timestamp },
+    InsertInquiry { inquiry: Inquiry, load: LoadRule },
+    UpdateInquiry { before: Inquiry, after: Inquiry, load: LoadRule },
+    InsertMessage(ConversationMessage),
+    InsertAssignment(Assignment),
+    InsertResponse(Response),
+    UpdateResponse(Response),
+    InsertHistory(HistoryEntry),
+}
+
+/// Whether taking work on is bound by the CSO's capacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadRule {
+    /// The hub assigned it: only within capacity and to someone online.
+    WithinCapacity,
+    /// A person decided, or the work was theirs already.
+    Any,
+}
+
+impl Commit {
+    pub fn new(write: Write, event: Event) -> Self {
+        Self { writes: vec![write], events: vec![event], settle: None }
+    }
+
+    #[must_use]
+    pub fn and(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+
+    #[must_use]
+    pub fn with_event(mut self, event: Event) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// Settles the caller's idempotency key, if any, with `answer`.
+    #[must_use]
+    pub fn answering<T: serde::Serialize>(mut self, caller: &Caller, answer: &T) -> Self {
+        if let Some(claim) = &caller.claim {
+            self.settle = Some((claim.clone(), serde_json::to_value(answer).unwrap_or_default()));
+        }
+        self
+    }
+}
+
+/// What a commit has done so far.
+pub(super) struct Work {
+    pub tx: Tx,
+    pub touched: Vec<CacheKey>,
+    pub events: Vec<Event>,
+}
+
+/// The persistence actor for all changes.
+pub struct Writer {
+    storage: Storage,
+}
+
+impl Writer {
+    pub fn new(storage: Storage) -> Self {
+        Self { storage }
+    }
+}
+
+impl Actor for Writer {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Writer {}
+
+impl Handler<Commit> for Writer {
+    type Result = ResponseFuture<HubResult<()>>;
+
+    fn handle(&mut self, commit: Commit, _: &mut Self::Context) -> Self::Result {
+        let storage = self.storage.clone();
+        Box::pin(async move { run(&storage, commit).await })
+    }
+}
+
+async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
+    let tx = storage.db.begin().await?;
+    let mut work = Work { tx, touched: Vec::new(), events: commit.events };
+    for write in commit.writes {
+        apply(&mut work, write).await?;
+    }
+    let Work { mut tx, touched, events } = work;
+    for event in &events {
+        audit::insert(&mut tx, event).await?;
+        if event.is_published() {
+            outbox::insert(&mut tx, event).await?;
+        }
+    }
+    if let Some((claim, answer)) = commit.settle {
+        idempotency::settle(&mut tx, &claim, &answer).await?;
+    }
+    let hold = new_id();
+    storage.cache.hold(&touched, hold).await;
+    let outcome = tx.commit().await;
+    storage.cache.release(&touched, hold).await;
+    outcome
+}
+
+async fn apply(work: &mut Work, write: Write) -> HubResult<()> {
+    match write {
+        Write::InsertUser { user, password_hash } => users::insert(work, &user, &password_hash).await,
+        Write::UpdateUser(user) => users::update(work, &user).await,
+        Write::SetPassword { user_id, password_hash } => users::set_password(work, user_id, &password_hash).await,
+        Write::InsertSession(session) => sessions::insert(work, &session).await,
+        Write::EndSession { session_id, at } => sessions::end(work, session_id, at).await,
+        Write::EndSessions { user_id, except, at } => sessions::end_all(work, user_id, except, at).await,
+        Write::HandOn { user_id, all, by, at } => inquiries::hand_on(work, user_id, all, by, at).await,
+        Write::InsertCustomer(customer) => customers::insert(work, &customer).await,
+        Write::UpdateCustomer(customer) => customers::update(work, &customer).await,
+        Write::DeleteCustomer { customer, at } => customers::delete(work, &customer, at).await,
+        Write::InsertInquiry { inquiry, load } => inquiries::insert(work, &inquiry, load).await,
+        Write::UpdateInquiry { before, after, load } => inquiries::update(work, &before, &after, load).await,
+        Write::InsertMessage(message) => inquiries::insert_message(work, &message).await,
+        Write::InsertAssignment(assignment) => inquiries::insert_assignment(work, &assignment).await,
+        Write::InsertResponse(response) => responses::insert(work, &response).await,
+        Write::UpdateResponse(response) => responses::update(work, &response).await,
+        Write::InsertHistory(entry) => responses::insert_history(work, &entry).await,
+    }
+}
+
+/// Zero rows: the row is no longer the version the change started from.
+pub(super) fn one_row(affected: u64) -> HubResult<()> {
+    if affected == 1 { Ok(()) } else { Err(HubError::Contended) }
+}

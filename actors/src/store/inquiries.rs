@@ -1,0 +1,389 @@
+use actix::{Handler, Message, ResponseFuture};
+use sqlx::{query, query_as};
+use uuid::Uuid;
+
+use super::bind::from_row;
+use super::cache::{CacheKey, Storage};
+use super::commit::{LoadRule, Work, one_row};
+use super::customers::AssigneeFilter;
+use super::db::{failed, read, write_tx};
+use super::dialect::{Searchable, search};
+use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
+use super::users;
+use crate::clock::new_id;
+use crate::domain::assignment::{Assignment, Reason};
+use crate::domain::event::{EntityType, EventType};
+use crate::domain::inquiry::{ConversationMessage, Inquiry, InquiryStatus, Priority};
+use crate::domain::page::{Page, PageRequest, SortValue};
+use crate::domain::search::query_words;
+use crate::domain::{Event, Timestamp};
+use crate::error::{HubError, HubResult};
+
+store_actor!(
+    /// Reads inquiries, their conversations and how they were assigned.
+    InquiryStore
+);
+
+pub const SORTS: &[Sort] = &[
+    Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time },
+    Sort { name: "updatedAt", column: "t.updated_at", kind: SortKind::Time },
+    Sort { name: "priority", column: "t.priority", kind: SortKind::Int },
+    Sort { name: "status", column: "t.status", kind: SortKind::Text },
+    Sort { name: "subject", column: "t.subject", kind: SortKind::Text },
+];
+
+/// Conversations and assignments are told in the order they happened.
+pub const TOLD: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
+
+const LIST: ListSql = ListSql {
+    select: "t.id, t.version, t.created_at, t.updated_at, t.customer_id, t.subject, t.message, t.status, \
+        t.priority, t.category, t.channel, t.external_id, t.thread_id, t.assigned_to, t.assigned_at",
+    from: "inquiries t",
+    sorts: SORTS,
+};
+
+const CONVERSATION: ListSql = ListSql {
+    select: "t.id, t.created_at, t.inquiry_id, t.direction, t.message, t.author_id, t.response_id, t.external_id",
+    from: "messages t",
+    sorts: TOLD,
+};
+
+const ASSIGNMENTS: ListSql = ListSql {
+    select: "t.id, t.created_at, t.inquiry_id, t.assignee_id, t.reason, t.actor_id, t.candidates",
+    from: "assignments t",
+    sorts: TOLD,
+};
+
+#[derive(Clone, Debug, Default)]
+pub struct InquiryFilter {
+    /// Words that each begin some word of subject or message.
+    pub q: Option<String>,
+    pub statuses: Vec<InquiryStatus>,
+    pub priorities: Vec<Priority>,
+    pub category: Option<String>,
+    pub channel: Option<String>,
+    pub customer_id: Option<Uuid>,
+    pub assigned_to: Option<AssigneeFilter>,
+    pub created_from: Option<Timestamp>,
+    /// Exclusive.
+    pub created_to: Option<Timestamp>,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Option<Inquiry>>")]
+pub struct GetInquiry(pub Uuid);
+
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Page<Inquiry>>")]
+pub struct ListInquiries {
+    pub filter: InquiryFilter,
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Page<ConversationMessage>>")]
+pub struct ListMessages {
+    pub inquiry_id: Uuid,
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Page<Assignment>>")]
+pub struct ListAssignments {
+    pub inquiry_id: Uuid,
+    pub page: PageRequest,
+}
+
+/// Unassigned pending inquiries, the most urgent first, among equals the oldest.
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Vec<Inquiry>>")]
+pub struct ListWaiting {
+    pub limit: i64,
+}
+
+impl Handler<GetInquiry> for InquiryStore {
+    type Result = ResponseFuture<HubResult<Option<Inquiry>>>;
+
+    fn handle(&mut self, GetInquiry(id): GetInquiry, _: &mut Self::Context) -> Self::Result {
+        let storage = self.storage.clone();
+        Box::pin(async move {
+            const SQL: &str = "select * from inquiries where id = $1";
+            storage
+                .cached(CacheKey::Inquiry(id), async {
+                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
+                })
+                .await
+        })
+    }
+}
+
+impl Handler<ListInquiries> for InquiryStore {
+    type Result = ResponseFuture<HubResult<Page<Inquiry>>>;
+
+    fn handle(&mut self, ListInquiries { filter, page }: ListInquiries, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let mut conditions = Vec::new();
+            if let Some(q) = &filter.q {
+                let words = query_words(q);
+                if words.is_empty() {
+                    conditions.push(Condition::Plain("false"));
+                } else {
+                    let search = search(&db, Searchable::Inquiries, &words);
+                    conditions.push(Condition::One {
+                        before: search.before,
+                        value: Value::Text(search.query),
+                        after: search.after,
+                    });
+                }
+            }
+            if !filter.statuses.is_empty() {
+                let values = filter.statuses.iter().map(|status| Value::Text(status.to_string())).collect();
+                conditions.push(Condition::AnyOf { column: "t.status", values });
+            }
+            if !filter.priorities.is_empty() {
+                let values = filter.priorities.iter().map(|one| Value::Int(i64::from(one.rank()))).collect();
+                conditions.push(Condition::AnyOf { column: "t.priority", values });
+            }
+            let rest = [
+                filter.category.map(|value| Condition::with("t.category = ", Value::Text(value))),
+                filter.channel.map(|value| Condition::with("t.channel = ", Value::Text(value))),
+                filter.customer_id.map(|id| Condition::with("t.customer_id = ", Value::Id(id))),
+                filter.assigned_to.map(AssigneeFilter::condition),
+                filter.created_from.map(|time| Condition::with("t.created_at >= ", Value::Time(time))),
+                filter.created_to.map(|time| Condition::with("t.created_at < ", Value::Time(time))),
+            ];
+            conditions.extend(rest.into_iter().flatten());
+            list::page(&db, &LIST, conditions, &page, |inquiry: &Inquiry, sort| {
+                let value = match sort {
+                    "updatedAt" => SortValue::Time(inquiry.updated_at),
+                    "priority" => SortValue::Int(i64::from(inquiry.priority.rank())),
+                    "status" => SortValue::Text(inquiry.status.to_string()),
+                    "subject" => SortValue::Text(inquiry.subject.clone()),
+                    _ => SortValue::Time(inquiry.created_at),
+                };
+                (value, inquiry.id)
+            })
+            .await
+        })
+    }
+}
+
+impl Handler<ListMessages> for InquiryStore {
+    type Result = ResponseFuture<HubResult<Page<ConversationMessage>>>;
+
+    fn handle(&mut self, ListMessages { inquiry_id, page }: ListMessages, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let conditions = vec![Condition::with("t.inquiry_id = ", Value::Id(inquiry_id))];
+            list::page(&db, &CONVERSATION, conditions, &page, |message: &ConversationMessage, _| {
+                (SortValue::Time(message.created_at), message.id)
+            })
+            .await
+        })
+    }
+}
+
+impl Handler<ListAssignments> for InquiryStore {
+    type Result = ResponseFuture<HubResult<Page<Assignment>>>;
+
+    fn handle(&mut self, list: ListAssignments, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let conditions = vec![Condition::with("t.inquiry_id = ", Value::Id(list.inquiry_id))];
+            list::page(&db, &ASSIGNMENTS, conditions, &list.page, |assignment: &Assignment, _| {
+                (SortValue::Time(assignment.created_at), assignment.id)
+            })
+            .await
+        })
+    }
+}
+
+impl Handler<ListWaiting> for InquiryStore {
+    type Result = ResponseFuture<HubResult<Vec<Inquiry>>>;
+
+    fn handle(&mut self, ListWaiting { limit }: ListWaiting, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            const SQL: &str = "select * from inquiries where status = 'pending' and assigned_to is null \
+                order by priority desc, created_at, id limit $1";
+            read!(&db, |pool| query_as(SQL).bind(limit).fetch_all(pool).await).map_err(failed)
+        })
+    }
+}
+
+from_row!(Inquiry {
+    id, version, created_at, updated_at, customer_id, subject, message, status, priority, category, channel,
+    external_id, thread_id, assigned_to, assigned_at
+});
+
+from_row!(ConversationMessage {
+    id, created_at, inquiry_id, direction, message, author_id, response_id, external_id
+});
+
+from_row!(Assignment { id, created_at, inquiry_id, assignee_id, reason, actor_id; json candidates });
+
+pub(super) async fn insert(work: &mut Work, inquiry: &Inquiry, load: LoadRule) -> HubResult<()> {
+    const SQL: &str = "insert into inquiries (id, version, created_at, updated_at, customer_id, subject, message, \
+        status, priority, category, channel, external_id, thread_id, assigned_to, assigned_at, search) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(inquiry.id)
+        .bind(inquiry.version)
+        .bind(inquiry.created_at)
+        .bind(inquiry.updated_at)
+        .bind(inquiry.customer_id)
+        .bind(&inquiry.subject)
+        .bind(&inquiry.message)
+        .bind(inquiry.status)
+        .bind(inquiry.priority)
+        .bind(&inquiry.category)
+        .bind(&inquiry.channel)
+        .bind(inquiry.external_id.as_deref())
+        .bind(inquiry.thread_id.as_deref())
+        .bind(inquiry.assigned_to)
+        .bind(inquiry.assigned_at)
+        .bind(inquiry.search_document())
+        .execute(connection)
+        .await
+        .map(drop))
+    .map_err(failed)?;
+    move_load(work, None, inquiry.load_on(), load, inquiry.updated_at).await
+}
+
+pub(super) async fn update(
+    work: &mut Work,
+    before: &Inquiry,
+    after: &Inquiry,
+    load: LoadRule,
+) -> HubResult<()> {
+    const SQL: &str = "update inquiries set version = $2, updated_at = $4, subject = $5, message = $6, status = $7, \
+        priority = $8, category = $9, assigned_to = $10, assigned_at = $11, search = $12 \
+        where id = $1 and version = $3";
+    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(after.id)
+        .bind(after.version)
+        .bind(before.version)
+        .bind(after.updated_at)
+        .bind(&after.subject)
+        .bind(&after.message)
+        .bind(after.status)
+        .bind(after.priority)
+        .bind(&after.category)
+        .bind(after.assigned_to)
+        .bind(after.assigned_at)
+        .bind(after.search_document())
+        .execute(connection)
+        .await
+        .map(|done| done.rows_affected()))
+    .map_err(failed)?;
+    one_row(affected)?;
+    work.touched.push(CacheKey::Inquiry(after.id));
+    move_load(work, before.load_on(), after.load_on(), load, after.updated_at).await
+}
+
+pub(super) async fn insert_message(work: &mut Work, message: &ConversationMessage) -> HubResult<()> {
+    const SQL: &str = "insert into messages \
+        (id, created_at, inquiry_id, direction, message, author_id, response_id, external_id) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(message.id)
+        .bind(message.created_at)
+        .bind(message.inquiry_id)
+        .bind(message.direction)
+        .bind(&message.message)
+        .bind(message.author_id)
+        .bind(message.response_id)
+        .bind(message.external_id.as_deref())
+        .execute(connection)
+        .await
+        .map(drop))
+    .map_err(failed)
+}
+
+pub(super) async fn insert_assignment(work: &mut Work, assignment: &Assignment) -> HubResult<()> {
+    const SQL: &str = "insert into assignments \
+        (id, created_at, inquiry_id, assignee_id, reason, actor_id, candidates) values ($1, $2, $3, $4, $5, $6, $7)";
+    write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(assignment.id)
+        .bind(assignment.created_at)
+        .bind(assignment.inquiry_id)
+        .bind(assignment.assignee_id)
+        .bind(assignment.reason)
+        .bind(assignment.actor_id)
+        .bind(sqlx::types::Json(&assignment.candidates))
+        .execute(connection)
+        .await
+        .map(drop))
+    .map_err(failed)
+}
+
+/// Runs after the user's load row was locked and closed to new work, so nothing can be assigned in between.
+pub(super) async fn hand_on(
+    work: &mut Work,
+    user_id: Uuid,
+    all: bool,
+    by: Option<(Uuid, String)>,
+    at: Timestamp,
+) -> HubResult<()> {
+    const SQL: &str = "select * from inquiries where assigned_to = $1 and status in ('pending', $2) order by id";
+    let also = if all { InquiryStatus::InProgress } else { InquiryStatus::Pending };
+    let held: Vec<Inquiry> = write_tx!(&mut work.tx, |connection| query_as(SQL)
+        .bind(user_id)
+        .bind(also)
+        .fetch_all(connection)
+        .await)
+    .map_err(failed)?;
+    for inquiry in held {
+        let mut handed_on = inquiry.assign(None, at);
+        // Waiting work is pending work: whoever takes it up starts it anew.
+        handed_on.status = InquiryStatus::Pending;
+        update(work, &inquiry, &handed_on, LoadRule::Any).await?;
+        insert_assignment(
+            work,
+            &Assignment {
+                id: new_id(),
+                created_at: at,
+                inquiry_id: inquiry.id,
+                assignee_id: None,
+                reason: Reason::HandedOn,
+                actor_id: by.as_ref().map(|(id, _)| *id),
+                candidates: Vec::new(),
+            },
+        )
+        .await?;
+        let entity = (EntityType::Inquiry, inquiry.id);
+        let mut event =
+            Event::of(new_id(), EventType::InquiryUnassigned, entity, Some(&inquiry), &handed_on, at);
+        if let Some((actor, request_id)) = &by {
+            event = event.by(*actor, request_id);
+        }
+        work.events.push(event);
+    }
+    Ok(())
+}
+
+/// Load rows are locked in the order of their ids, so that two moves in opposite directions cannot deadlock.
+async fn move_load(
+    work: &mut Work,
+    from: Option<Uuid>,
+    to: Option<Uuid>,
+    rule: LoadRule,
+    at: Timestamp,
+) -> HubResult<()> {
+    if from == to {
+        return Ok(());
+    }
+    if let Some(from) = from.filter(|from| to.is_none_or(|to| *from < to)) {
+        users::drop_load(work, from).await?;
+    }
+    if let Some(to) = to
+        && !users::take_load(work, to, at, rule == LoadRule::WithinCapacity).await?
+    {
+        return Err(HubError::NoRoom);
+    }
+    if let Some(from) = from.filter(|from| to.is_some_and(|to| *from > to)) {
+        users::drop_load(work, from).await?;
+    }
+    Ok(())
+}

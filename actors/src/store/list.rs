@@ -1,0 +1,163 @@
+//! The one way lists are read: filters, order, a page by number or after a cursor, and the total.
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, QueryBuilder};
+use uuid::Uuid;
+
+use super::db::{Db, failed, read};
+use crate::domain::Timestamp;
+use crate::domain::page::{Page, PageRequest, SortOrder, SortValue};
+use crate::error::HubResult;
+
+/// One condition: SQL around bound values.
+#[derive(Clone, Debug)]
+pub(super) enum Condition {
+    /// `before` value `after`.
+    One { before: &'static str, value: Value, after: &'static str },
+    /// `column in (values)`; an empty list matches nothing.
+    AnyOf { column: &'static str, values: Vec<Value> },
+    Plain(&'static str),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Text(String),
+    Id(Uuid),
+    Time(Timestamp),
+    Int(i64),
+}
+
+/// A list's fixed part. `t` is the table's alias in every text.
+pub(super) struct ListSql {
+    pub select: &'static str,
+    pub from: &'static str,
+    pub sorts: &'static [Sort],
+}
+
+/// Something a list can be sorted by.
+#[derive(Clone, Copy, Debug)]
+pub struct Sort {
+    /// As the API calls it.
+    pub name: &'static str,
+    /// Never null, or rows would be lost between two pages.
+    pub(super) column: &'static str,
+    pub kind: SortKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKind {
+    Time,
+    Text,
+    Int,
+}
+
+impl SortKind {
+    /// Whether a cursor's value can be compared with the column at all.
+    pub fn fits(self, value: &SortValue) -> bool {
+        match value {
+            SortValue::Time(_) => self == Self::Time,
+            SortValue::Text(_) => self == Self::Text,
+            SortValue::Int(_) => self == Self::Int,
+        }
+    }
+}
+
+impl Condition {
+    pub(super) fn with(before: &'static str, value: Value) -> Self {
+        Self::One { before, value, after: "" }
+    }
+}
+
+impl From<SortValue> for Value {
+    fn from(value: SortValue) -> Self {
+        match value {
+            SortValue::Time(time) => Self::Time(time),
+            SortValue::Text(text) => Self::Text(text),
+            SortValue::Int(int) => Self::Int(int),
+        }
+    }
+}
+
+macro_rules! push_value {
+    ($query:expr, $value:expr) => {
+        match $value {
+            Value::Text(text) => $query.push_bind(text),
+            Value::Id(id) => $query.push_bind(id),
+            Value::Time(time) => $query.push_bind(time),
+            Value::Int(int) => $query.push_bind(int),
+        }
+    };
+}
+
+macro_rules! push_conditions {
+    ($query:expr, $conditions:expr) => {{
+        $query.push(" where true");
+        for condition in $conditions {
+            $query.push(" and ");
+            match condition {
+                Condition::Plain(sql) => {
+                    $query.push(sql);
+                }
+                Condition::One { before, value, after } => {
+                    $query.push(before);
+                    push_value!($query, value);
+                    $query.push(after);
+                }
+                Condition::AnyOf { column, values } => {
+                    $query.push(column).push(" in (");
+                    for (index, value) in values.into_iter().enumerate() {
+                        if index > 0 {
+                            $query.push(", ");
+                        }
+                        push_value!($query, value);
+                    }
+                    $query.push(")");
+                }
+            }
+        }
+    }};
+}
+
+/// Two queries whatever the page: its rows and the total.
+pub(super) async fn page<T>(
+    db: &Db,
+    sql: &ListSql,
+    conditions: Vec<Condition>,
+    request: &PageRequest,
+    key: impl Fn(&T, &str) -> (SortValue, Uuid),
+) -> HubResult<Page<T>>
+where
+    T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+{
+    let column = sql.sorts.iter().find(|sort| sort.name == request.sort_by).map_or("t.id", |sort| sort.column);
+    let (direction, beyond) = match request.order {
+        SortOrder::Asc => ("asc", ">"),
+        SortOrder::Desc => ("desc", "<"),
+    };
+    let limit = i64::from(request.limit);
+    let offset = match request.after {
+        Some(_) => 0,
+        None => i64::from(request.page.saturating_sub(1)) * limit,
+    };
+    let (rows, total) = read!(db, |pool| {
+        let mut query = QueryBuilder::new(format!("select {} from {}", sql.select, sql.from));
+        push_conditions!(query, conditions.clone());
+        if let Some((value, id)) = request.after.clone() {
+            query.push(format!(" and ({column}, t.id) {beyond} ("));
+            push_value!(query, Value::from(value));
+            query.push(", ").push_bind(id).push(")");
+        }
+        query.push(format!(" order by {column} {direction}, t.id {direction} limit ")).push_bind(limit + 1);
+        if offset > 0 {
+            query.push(" offset ").push_bind(offset);
+        }
+        let rows: Vec<T> = query.build_query_as().fetch_all(pool).await.map_err(failed)?;
+
+        let mut query = QueryBuilder::new(format!("select count(*) from {}", sql.from));
+        push_conditions!(query, conditions);
+        let total: i64 = query.build_query_scalar().fetch_one(pool).await.map_err(failed)?;
+        (rows, total)
+    });
+    Ok(Page::build(request, rows, total, |last| key(last, request.sort_by)))
+}

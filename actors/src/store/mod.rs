@@ -1,0 +1,47 @@
+//! Persistence actors: the only place that knows of SQL. One text of SQL serves both engines; the few that
+//! must differ are in `dialect`.
+
+/// A persistence actor: its handlers run side by side, as many as the pool has connections.
+macro_rules! store_actor {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        pub struct $name {
+            storage: Storage,
+        }
+
+        impl $name {
+            pub fn new(storage: Storage) -> Self {
+                Self { storage }
+            }
+        }
+
+        impl actix::Actor for $name {
+            type Context = actix::Context<Self>;
+        }
+
+        impl actix::Supervised for $name {}
+    };
+}
+
+
+mod bind;
+pub mod cache;
+mod commit;
+mod db;
+mod dialect;
+mod list;
+
+pub mod audit;
+pub mod customers;
+pub mod idempotency;
+pub mod inquiries;
+mod outbox;
+pub mod responses;
+pub mod sessions;
+pub mod stats;
+pub mod users;
+
+pub use cache::Storage;
+pub use commit::{Commit, LoadRule, Write, Writer};
+pub use db::{Db, DbSettings};
+pub use list::{Sort, SortKind};

@@ -1,0 +1,200 @@
+use actix::{Handler, Message, ResponseFuture};
+use sqlx::types::Json;
+use sqlx::{query, query_as};
+use uuid::Uuid;
+
+use super::bind::from_row;
+use super::cache::{CacheKey, Storage};
+use super::commit::{Work, one_row};
+use super::db::{failed, read, write_tx};
+use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
+use crate::domain::page::{Page, PageRequest, SortValue};
+use crate::domain::response::{HistoryEntry, Response, ResponseStatus};
+use crate::error::HubResult;
+
+store_actor!(
+    /// Reads responses and their history.
+    ResponseStore
+);
+
+pub const SORTS: &[Sort] = &[
+    Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time },
+    Sort { name: "updatedAt", column: "t.updated_at", kind: SortKind::Time },
+    Sort { name: "status", column: "t.status", kind: SortKind::Text },
+];
+
+pub const HISTORY_SORTS: &[Sort] =
+    &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
+
+const LIST: ListSql = ListSql {
+    select: "t.id, t.version, t.created_at, t.updated_at, t.inquiry_id, t.message, t.revision, t.status, \
+        t.responded_by, t.editors, t.approved_by, t.approval_notes, t.submitted_at, t.decided_at, t.sent_at, \
+        t.delivery_error",
+    from: "responses t",
+    sorts: SORTS,
+};
+
+const HISTORY: ListSql = ListSql {
+    select: "t.id, t.created_at, t.response_id, t.action, t.revision, t.message, t.notes, t.actor_id",
+    from: "response_history t",
+    sorts: HISTORY_SORTS,
+};
+
+#[derive(Clone, Debug, Default)]
+pub struct ResponseFilter {
+    pub status: Option<ResponseStatus>,
+    pub inquiry_id: Option<Uuid>,
+    pub responded_by: Option<Uuid>,
+    pub approved_by: Option<Uuid>,
+    /// Only responses of this author, whatever else is asked.
+    pub visible_to: Option<Uuid>,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Option<Response>>")]
+pub struct GetResponse(pub Uuid);
+
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Page<Response>>")]
+pub struct ListResponses {
+    pub filter: ResponseFilter,
+    pub page: PageRequest,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Page<HistoryEntry>>")]
+pub struct ListHistory {
+    pub response_id: Uuid,
+    pub page: PageRequest,
+}
+
+impl Handler<GetResponse> for ResponseStore {
+    type Result = ResponseFuture<HubResult<Option<Response>>>;
+
+    fn handle(&mut self, GetResponse(id): GetResponse, _: &mut Self::Context) -> Self::Result {
+        let storage = self.storage.clone();
+        Box::pin(async move {
+            const SQL: &str = "select * from responses where id = $1";
+            storage
+                .cached(CacheKey::Response(id), async {
+                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
+                })
+                .await
+        })
+    }
+}
+
+impl Handler<ListResponses> for ResponseStore {
+    type Result = ResponseFuture<HubResult<Page<Response>>>;
+
+    fn handle(&mut self, ListResponses { filter, page }: ListResponses, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let conditions = [
+                filter.status.map(|status| Condition::with("t.status = ", Value::Text(status.to_string()))),
+                filter.inquiry_id.map(|id| Condition::with("t.inquiry_id = ", Value::Id(id))),
+                filter.responded_by.map(|id| Condition::with("t.responded_by = ", Value::Id(id))),
+                filter.approved_by.map(|id| Condition::with("t.approved_by = ", Value::Id(id))),
+                filter.visible_to.map(|id| Condition::with("t.responded_by = ", Value::Id(id))),
+            ];
+            let conditions = conditions.into_iter().flatten().collect();
+            list::page(&db, &LIST, conditions, &page, |response: &Response, sort| {
+                let value = match sort {
+                    "updatedAt" => SortValue::Time(response.updated_at),
+                    "status" => SortValue::Text(response.status.to_string()),
+                    _ => SortValue::Time(response.created_at),
+                };
+                (value, response.id)
+            })
+            .await
+        })
+    }
+}
+
+impl Handler<ListHistory> for ResponseStore {
+    type Result = ResponseFuture<HubResult<Page<HistoryEntry>>>;
+
+    fn handle(&mut self, ListHistory { response_id, page }: ListHistory, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let conditions = vec![Condition::with("t.response_id = ", Value::Id(response_id))];
+            list::page(&db, &HISTORY, conditions, &page, |entry: &HistoryEntry, _| {
+                (SortValue::Time(entry.created_at), entry.id)
+            })
+            .await
+        })
+    }
+}
+
+from_row!(Response {
+    id, version, created_at, updated_at, inquiry_id, message, revision, status, responded_by, approved_by,
+    approval_notes, submitted_at, decided_at, sent_at, delivery_error; json editors
+});
+
+from_row!(HistoryEntry { id, created_at, response_id, action, revision, message, notes, actor_id });
+
+pub(super) async fn insert(work: &mut Work, response: &Response) -> HubResult<()> {
+    const SQL: &str = "insert into responses (id, version, created_at, updated_at, inquiry_id, message, revision, \
+        status, responded_by, editors) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(response.id)
+        .bind(response.version)
+        .bind(response.created_at)
+        .bind(response.updated_at)
+        .bind(response.inquiry_id)
+        .bind(&response.message)
+        .bind(response.revision)
+        .bind(response.status)
+        .bind(response.responded_by)
+        .bind(Json(&response.editors))
+        .execute(connection)
+        .await
+        .map(drop))
+    .map_err(failed)
+}
+
+pub(super) async fn update(work: &mut Work, response: &Response) -> HubResult<()> {
+    const SQL: &str = "update responses set version = $2, updated_at = $4, message = $5, revision = $6, \
+        status = $7, editors = $8, approved_by = $9, approval_notes = $10, submitted_at = $11, decided_at = $12, \
+        sent_at = $13, delivery_error = $14 where id = $1 and version = $3";
+    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(response.id)
+        .bind(response.version)
+        .bind(response.version - 1)
+        .bind(response.updated_at)
+        .bind(&response.message)
+        .bind(response.revision)
+        .bind(response.status)
+        .bind(Json(&response.editors))
+        .bind(response.approved_by)
+        .bind(response.approval_notes.as_deref())
+        .bind(response.submitted_at)
+        .bind(response.decided_at)
+        .bind(response.sent_at)
+        .bind(response.delivery_error.as_deref())
+        .execute(connection)
+        .await
+        .map(|done| done.rows_affected()))
+    .map_err(failed)?;
+    work.touched.push(CacheKey::Response(response.id));
+    one_row(affected)
+}
+
+pub(super) async fn insert_history(work: &mut Work, entry: &HistoryEntry) -> HubResult<()> {
+    const SQL: &str = "insert into response_history \
+        (id, created_at, response_id, action, revision, message, notes, actor_id) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(entry.id)
+        .bind(entry.created_at)
+        .bind(entry.response_id)
+        .bind(entry.action)
+        .bind(entry.revision)
+        .bind(entry.message.as_deref())
+        .bind(entry.notes.as_deref())
+        .bind(entry.actor_id)
+        .execute(connection)
+        .await
+        .map(drop))
+    .map_err(failed)
+}

@@ -1,0 +1,205 @@
+use actix::{Handler, Message, ResponseFuture};
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, query, query_as, query_scalar};
+use uuid::Uuid;
+
+use super::bind::from_row;
+use super::cache::{CacheKey, Storage};
+use super::commit::Work;
+use super::db::{failed, read, write_tx};
+use crate::domain::Timestamp;
+use crate::domain::user::User;
+use crate::error::HubResult;
+
+store_actor!(
+    /// Reads sessions, and keeps refresh tokens where no Redis does.
+    SessionStore
+);
+
+/// A sign-in. It ends at `expires_at` at the latest, however often its tokens are refreshed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub id: Uuid,
+    pub user_id: Uuid,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    pub id: Uuid,
+    pub user_id: Uuid,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// SHA-256 of the refresh token in hex; absent where Redis keeps it.
+    pub refresh_hash: Option<String>,
+}
+
+/// The session with its user, both as they are now. Asked on every request.
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Option<(Session, User)>>")]
+pub struct FindSession(pub Uuid);
+
+/// Spends a refresh token, whatever becomes of the answer: of any number at once, exactly one rotates.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Rotation>")]
+pub struct RotateRefresh {
+    pub session_id: Uuid,
+    /// SHA-256 of the token presented, in hex.
+    pub presented: String,
+    /// SHA-256 of the token that follows it.
+    pub successor: String,
+    /// Marks an honest retry of the same request.
+    pub retry_key: Option<String>,
+    /// When the request arrived: one that did so before the rotation raced it and is no re-use.
+    pub arrived_at: Timestamp,
+    pub now: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// The successor now stands, or stood already because this is the same request once more.
+    Rotated,
+    /// The token was spent before: someone else may have it.
+    Reused,
+    /// No such session, or it has no refresh token.
+    Unknown,
+}
+
+/// How long after a rotation the same request may ask again.
+pub const RETRY_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
+#[derive(FromRow)]
+struct RefreshState {
+    refresh_hash: Option<String>,
+    previous_hash: Option<String>,
+    rotated_at: Option<Timestamp>,
+    retry_key: Option<String>,
+}
+
+impl Handler<FindSession> for SessionStore {
+    type Result = ResponseFuture<HubResult<Option<(Session, User)>>>;
+
+    fn handle(&mut self, FindSession(id): FindSession, _: &mut Self::Context) -> Self::Result {
+        let storage = self.storage.clone();
+        Box::pin(async move { find(&storage, id).await })
+    }
+}
+
+impl Handler<RotateRefresh> for SessionStore {
+    type Result = ResponseFuture<HubResult<Rotation>>;
+
+    fn handle(&mut self, rotate: RotateRefresh, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            const ROTATE: &str = "update sessions set previous_hash = refresh_hash, refresh_hash = $3, \
+                rotated_at = $4, retry_key = $5 where id = $1 and refresh_hash = $2 and revoked_at is null";
+            const STATE: &str =
+                "select refresh_hash, previous_hash, rotated_at, retry_key from sessions where id = $1";
+            let mut tx = db.begin().await?;
+            let rotated = write_tx!(&mut tx, |connection| query(ROTATE)
+                .bind(rotate.session_id)
+                .bind(&rotate.presented)
+                .bind(&rotate.successor)
+                .bind(rotate.now)
+                .bind(rotate.retry_key.as_deref())
+                .execute(connection)
+                .await
+                .map(|done| done.rows_affected()))
+            .map_err(failed)?;
+            tx.commit().await?;
+            if rotated == 1 {
+                return Ok(Rotation::Rotated);
+            }
+            let state: Option<RefreshState> =
+                read!(&db, |pool| query_as(STATE).bind(rotate.session_id).fetch_optional(pool).await)
+                    .map_err(failed)?;
+            Ok(match state {
+                Some(RefreshState { refresh_hash: None, .. }) | None => Rotation::Unknown,
+                Some(state) => {
+                    let same = state.previous_hash.as_deref() == Some(&rotate.presented)
+                        && state.refresh_hash.as_deref() == Some(&rotate.successor);
+                    judge_retry(&rotate, same, state.rotated_at, state.retry_key.as_deref())
+                }
+            })
+        })
+    }
+}
+
+/// Whether a spent token comes from an honest retry: `just_spent` says it is the latest one spent and its
+/// successor is still unused.
+pub fn judge_retry(
+    rotate: &RotateRefresh,
+    just_spent: bool,
+    rotated_at: Option<Timestamp>,
+    retry_key: Option<&str>,
+) -> Rotation {
+    let raced = rotated_at.is_some_and(|rotated_at| rotate.arrived_at <= rotated_at);
+    let repeated = rotate.retry_key.is_some()
+        && rotate.retry_key.as_deref() == retry_key
+        && rotated_at.is_some_and(|rotated_at| rotate.now <= rotated_at.plus(RETRY_GRACE));
+    if just_spent && (raced || repeated) { Rotation::Rotated } else { Rotation::Reused }
+}
+
+async fn find(storage: &Storage, id: Uuid) -> HubResult<Option<(Session, User)>> {
+    const SESSION: &str = "select id, user_id, expires_at, revoked_at from sessions where id = $1";
+    const USER: &str = "select * from users where id = $1";
+    // The user's id is in the session, so a cold cache costs two round trips and a warm one two look-ups.
+    let session: Option<Session> = storage
+        .cached(CacheKey::Session(id), async {
+            read!(&storage.db, |pool| query_as(SESSION).bind(id).fetch_optional(pool).await).map_err(failed)
+        })
+        .await?;
+    let Some(session) = session else { return Ok(None) };
+    let user_id = session.user_id;
+    let user: Option<User> = storage
+        .cached(CacheKey::User(user_id), async {
+            read!(&storage.db, |pool| query_as(USER).bind(user_id).fetch_optional(pool).await).map_err(failed)
+        })
+        .await?;
+    Ok(user.map(|user| (session, user)))
+}
+
+from_row!(Session { id, user_id, expires_at, revoked_at });
+
+pub(super) async fn insert(work: &mut Work, session: &NewSession) -> HubResult<()> {
+    const SQL: &str =
+        "insert into sessions (id, user_id, created_at, expires_at, refresh_hash) values ($1, $2, $3, $4, $5)";
+    write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(session.id)
+        .bind(session.user_id)
+        .bind(session.created_at)
+        .bind(session.expires_at)
+        .bind(session.refresh_hash.as_deref())
+        .execute(connection)
+        .await
+        .map(drop))
+    .map_err(failed)
+}
+
+pub(super) async fn end(work: &mut Work, session_id: Uuid, at: Timestamp) -> HubResult<()> {
+    const SQL: &str = "update sessions set revoked_at = $2 where id = $1 and revoked_at is null";
+    write_tx!(&mut work.tx, |connection| query(SQL).bind(session_id).bind(at).execute(connection).await.map(drop))
+        .map_err(failed)?;
+    work.touched.push(CacheKey::Session(session_id));
+    Ok(())
+}
+
+pub(super) async fn end_all(
+    work: &mut Work,
+    user_id: Uuid,
+    except: Option<Uuid>,
+    at: Timestamp,
+) -> HubResult<()> {
+    const SQL: &str = "update sessions set revoked_at = $3 \
+        where user_id = $1 and id <> $2 and revoked_at is null returning id";
+    let ended: Vec<Uuid> = write_tx!(&mut work.tx, |connection| query_scalar(SQL)
+        .bind(user_id)
+        .bind(except.unwrap_or_default())
+        .bind(at)
+        .fetch_all(connection)
+        .await)
+    .map_err(failed)?;
+    work.touched.extend(ended.into_iter().map(CacheKey::Session));
+    Ok(())
+}

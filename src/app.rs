@@ -1,0 +1,225 @@
+//! The composition root: puts storage, actors, sessions and HTTP together, starts them and stops them.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
+use nexus_actors::store::cache::{MemoryCache, NoCache, SharedCache};
+use nexus_actors::store::{Db, DbSettings, Storage};
+use nexus_actors::{Clock, Hub, HubError, HubSettings};
+use tokio::task::JoinHandle;
+
+use crate::bootstrap;
+use crate::http::{HttpState, application, listed};
+use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
+use crate::settings::{DatabaseSettings, Settings};
+
+/// Between two tries to reach a database that is down at the start.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Whether requests should be sent here.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+}
+
+/// One line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {cause}")]
+    Listen { address: String, cause: std::io::Error },
+    #[error("the database {path} is in use by another nexus-hub")]
+    InUse { path: String },
+    #[error("cannot use {path}: {cause}")]
+    File { path: String, cause: std::io::Error },
+    #[error("setting {setting}: {problem}")]
+    Setting { setting: &'static str, problem: String },
+}
+
+/// A started hub.
+pub struct App {
+    pub address: SocketAddr,
+    pub hub: Hub,
+    pub readiness: Readiness,
+    settings: Arc<Settings>,
+    server: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    preparing: JoinHandle<()>,
+    /// Held while the hub runs on SQLite.
+    _lock: Option<File>,
+}
+
+impl App {
+    /// Listens at once; becomes ready when the database is there and migrated. Must run in an actix system.
+    ///
+    /// # Errors
+    /// What no waiting can mend: an address that is taken, a file that cannot be used, a bad setting.
+    pub fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let settings = Arc::new(settings);
+        let lock = lock_database(&settings.database)?;
+        let redis = connect_redis(&settings)?;
+        let storage = open_storage(&settings, redis.as_ref())?;
+        let threads = cores_unless(settings.actors.threads);
+        let hub_settings = HubSettings { threads, mailbox_capacity: settings.actors.mailbox_capacity };
+        let hub = Hub::start(hub_settings, storage, clock);
+        let readiness = Readiness::default();
+        let state = HttpState {
+            tokens: Arc::new(Tokens::new(&settings.auth)),
+            passwords: Passwords::new(settings.auth.hashing_concurrency),
+            refresh_tokens: match &redis {
+                Some(link) => RefreshTokens::Redis(link.clone()),
+                None => RefreshTokens::Store(hub.sessions.clone()),
+            },
+            limiter: RateLimiter::new(redis.clone()),
+            trusted_proxies: Arc::new(trusted_proxies(&settings)?),
+            hub: hub.clone(),
+            settings: Arc::clone(&settings),
+            redis,
+            readiness: readiness.clone(),
+        };
+        let (server, serving, address) = listen(&settings, &state)?;
+        let preparing = actix_web::rt::spawn(prepare(state, readiness.clone()));
+        Ok(Self { address, hub, readiness, settings, server, serving, preparing, _lock: lock })
+    }
+
+    /// Waits until requests are welcome.
+    pub async fn ready(&mut self) {
+        if !self.preparing.is_finished() {
+            let _ = (&mut self.preparing).await;
+        }
+    }
+
+    /// Stops accepting, finishes requests and then actors, closes the database. `false` when something did not
+    /// finish within `shutdown.timeout`.
+    pub async fn stop(self) -> bool {
+        self.readiness.set(false);
+        self.preparing.abort();
+        let deadline = tokio::time::Instant::now() + self.settings.shutdown.timeout;
+        let drained = tokio::time::timeout_at(deadline, self.server.stop(true)).await.is_ok();
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let unfinished = self.hub.shutdown(left.max(Duration::from_millis(100))).await;
+        for actor in &unfinished {
+            tracing::error!(actor, "did not finish in time");
+        }
+        self.serving.abort();
+        drained && unfinished.is_empty()
+    }
+}
+
+fn listen(
+    settings: &Settings,
+    state: &HttpState,
+) -> Result<(ServerHandle, JoinHandle<std::io::Result<()>>, SocketAddr), StartError> {
+    let address = format!("{}:{}", settings.server.host, settings.server.port);
+    let failed = |cause| StartError::Listen { address: address.clone(), cause };
+    let state = state.clone();
+    let server = HttpServer::new(move || application(state.clone()))
+        .workers(cores_unless(settings.server.workers))
+        // The caller owns the signals.
+        .disable_signals()
+        .shutdown_timeout(settings.shutdown.timeout.as_secs())
+        .bind((settings.server.host.as_str(), settings.server.port))
+        .map_err(failed)?;
+    let bound = server.addrs().first().copied();
+    let bound = bound.ok_or_else(|| failed(std::io::Error::other("no address to listen on")))?;
+    let server = server.run();
+    let handle = server.handle();
+    Ok((handle, actix_web::rt::spawn(server), bound))
+}
+
+/// Migrates and makes the first admin, however long the database stays away.
+async fn prepare(state: HttpState, readiness: Readiness) {
+    loop {
+        match bootstrap::prepare(&state).await {
+            Ok(()) => break,
+            Err(HubError::Internal(cause)) => tracing::error!(cause, "the database cannot be prepared; trying again"),
+            Err(error) => tracing::warn!(%error, "not ready yet; trying again"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+    readiness.set(true);
+    tracing::info!("ready");
+}
+
+/// Does not wait for Redis to answer.
+pub fn connect_redis(settings: &Settings) -> Result<Option<RedisLink>, StartError> {
+    if !settings.uses_redis() {
+        return Ok(None);
+    }
+    RedisLink::new(&settings.redis.url, &settings.redis.prefix)
+        .map(Some)
+        .map_err(|error| StartError::Setting { setting: "REDIS_URL", problem: error.to_string() })
+}
+
+pub fn open_storage(settings: &Settings, redis: Option<&RedisLink>) -> Result<Storage, StartError> {
+    create_directory(&settings.database)?;
+    let database = DbSettings {
+        url: settings.database.url.clone(),
+        max_connections: settings.database.max_connections,
+        idle_timeout: settings.database.idle_timeout,
+        acquire_timeout: settings.database.acquire_timeout,
+    };
+    let db = Db::open(&database)
+        .map_err(|error| StartError::Setting { setting: "DATABASE_URL", problem: error.to_string() })?;
+    let cache: Arc<dyn SharedCache> = match redis {
+        Some(redis) => Arc::new(RedisCache::new(redis.clone())),
+        None if db.is_private() => Arc::new(MemoryCache::new(settings.cache.capacity)),
+        None => Arc::new(NoCache),
+    };
+    Ok(Storage { db, cache })
+}
+
+/// The file behind a SQLite URL.
+fn sqlite_path(database: &DatabaseSettings) -> Option<&str> {
+    let path = database.url.strip_prefix("sqlite://").or_else(|| database.url.strip_prefix("sqlite:"))?;
+    path.split('?').next().filter(|path| !path.is_empty() && *path != ":memory:")
+}
+
+fn create_directory(database: &DatabaseSettings) -> Result<(), StartError> {
+    let directory = sqlite_path(database).and_then(|path| Path::new(path).parent());
+    let Some(directory) = directory.filter(|directory| !directory.as_os_str().is_empty()) else { return Ok(()) };
+    let failed = |cause| StartError::File { path: directory.display().to_string(), cause };
+    fs::create_dir_all(directory).map_err(failed)
+}
+
+/// Two hubs on one SQLite file would serve each other stale reads from memory.
+fn lock_database(database: &DatabaseSettings) -> Result<Option<File>, StartError> {
+    let Some(path) = sqlite_path(database) else { return Ok(None) };
+    create_directory(database)?;
+    let lock = format!("{path}.lock");
+    let failed = |cause| StartError::File { path: lock.clone(), cause };
+    let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Err(StartError::InUse { path: path.to_owned() }),
+        Err(fs::TryLockError::Error(cause)) => Err(StartError::File { path: lock, cause }),
+    }
+}
+
+fn trusted_proxies(settings: &Settings) -> Result<std::collections::HashSet<std::net::IpAddr>, StartError> {
+    listed(&settings.http.trusted_proxies)
+        .map(|text| {
+            text.parse().map_err(|_| StartError::Setting {
+                setting: "http.trusted_proxies",
+                problem: format!("{text:?} is no IP address"),
+            })
+        })
+        .collect()
+}
+
+fn cores_unless(set: usize) -> usize {
+    if set > 0 { set } else { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) }
+}

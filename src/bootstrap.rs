@@ -1,0 +1,75 @@
+//! What must be there before the first request: the schema and someone who can sign in.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use nexus_actors::domain::user::{NewUser, Role};
+use nexus_actors::domain::Checks;
+use nexus_actors::store::users::HasNoUsers;
+use nexus_actors::user_desk::CreateUser;
+use nexus_actors::{HubError, HubResult};
+use rand::RngCore;
+
+use crate::http::HttpState;
+use crate::sessions::check_password;
+use crate::settings::Environment;
+
+const GENERATED_EMAIL: &str = "admin@nexus-hub.example";
+
+/// Safe to repeat, and to run on several instances at once.
+pub async fn prepare(state: &HttpState) -> HubResult<()> {
+    state.hub.storage.db.migrate().await?;
+    if state.hub.users.ask(HasNoUsers).await? {
+        first_admin(state).await?;
+    }
+    Ok(())
+}
+
+async fn first_admin(state: &HttpState) -> HubResult<()> {
+    let bootstrap = &state.settings.bootstrap;
+    let (email, password, generated) = if !bootstrap.admin_email.is_empty() {
+        (bootstrap.admin_email.clone(), bootstrap.admin_password.clone(), false)
+    } else if state.settings.environment == Environment::Development {
+        (GENERATED_EMAIL.to_owned(), generated_password(), true)
+    } else {
+        tracing::warn!("nobody can sign in yet: set BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD, or run `nexus-hub user create`");
+        return Ok(());
+    };
+    let user = NewUser {
+        email,
+        password: password.clone(),
+        role: Role::Admin,
+        first_name: "First".to_owned(),
+        last_name: "Admin".to_owned(),
+    };
+    let user = checked(user)?;
+    let email = user.email.clone();
+    let password_hash = state.passwords.hash(password.clone()).await?;
+    match state.hub.user_desk.ask(CreateUser { caller: None, user, password_hash }).await {
+        Ok(_) if generated => {
+            println!("First start: sign in as {email} with the password {password} (shown this once).");
+            Ok(())
+        }
+        Ok(_) => {
+            tracing::info!(email, "created the first admin");
+            Ok(())
+        }
+        // Another instance was faster.
+        Err(HubError::Taken { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The rules for people made outside of HTTP are the same.
+pub fn checked(user: NewUser) -> HubResult<NewUser> {
+    let mut checks = Checks::new();
+    let user = user.check(&mut checks);
+    check_password(&mut checks, "/password", &user.password, &user.email, &user.first_name, &user.last_name);
+    Ok(checks.finish(user)?)
+}
+
+/// 120 random bits.
+fn generated_password() -> String {
+    let mut bytes = [0_u8; 15];
+    rand::rng().fill_bytes(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,0 +1,215 @@
+//! The command line.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use nexus_actors::domain::user::{NewUser, Role};
+use nexus_actors::user_desk::CreateUser;
+use nexus_actors::{Clock, Hub, HubError, HubSettings};
+
+use crate::app::{App, open_storage};
+use crate::sessions::Passwords;
+use crate::settings::{LogFormat, Settings};
+use crate::{bootstrap, demo, http};
+
+/// Why the process ends with a failure, in one line.
+type Failure = Box<dyn std::error::Error>;
+
+/// A customer-support hub where no reply reaches a customer until a manager has approved exactly that text.
+#[derive(Debug, Parser)]
+#[command(name = "nexus-hub", version)]
+pub struct Cli {
+    /// Where the settings files are.
+    #[arg(long, env = "NEXUS_CONFIG_DIR", default_value = "config", global = true)]
+    config_dir: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub (the default).
+    Serve,
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Manage users.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Load a realistic demo data set into an empty hub.
+    Demo,
+    /// Print the OpenAPI 3.1 document.
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Create a user. Without --password-stdin the password is asked for.
+    Create(CreateArguments),
+}
+
+#[derive(Debug, Args)]
+struct CreateArguments {
+    #[arg(long)]
+    email: String,
+    /// cso, manager or admin
+    #[arg(long)]
+    role: Role,
+    #[arg(long)]
+    first_name: String,
+    #[arg(long)]
+    last_name: String,
+    /// Read the password from standard input.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl Cli {
+    /// Runs the command inside an actix system.
+    pub async fn run(self) -> ExitCode {
+        let command = self.command.unwrap_or(Command::Serve);
+        // Needs no settings, so that it works anywhere.
+        if let Command::Openapi = command {
+            return ended(print_openapi());
+        }
+        let settings = match Settings::load(&self.config_dir, std::env::vars()) {
+            Ok(settings) => settings,
+            Err(error) => return ended(Err(error.into())),
+        };
+        start_logging(&settings);
+        ended(match command {
+            Command::Serve => serve(settings).await,
+            Command::Migrate => migrate(&settings).await,
+            Command::User(UserCommand::Create(arguments)) => create_user(&settings, arguments).await,
+            Command::Demo => demo::load(&settings).await,
+            Command::Openapi => Ok(()),
+        })
+    }
+}
+
+fn ended(outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nexus-hub: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let environment = settings.environment.name().to_owned();
+    let storage = describe_storage(&settings);
+    let mut app = App::start(settings, Clock::system())?;
+    println!("Customer Nexus Hub listens on http://{} ({environment}, {storage})", app.address);
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let supervision = app.hub.supervision.clone();
+    let stopped_by = tokio::select! {
+        _ = tokio::signal::ctrl_c() => None,
+        _ = terminate.recv() => None,
+        actor = supervision.failed() => Some(actor),
+        () = async { app.ready().await; std::future::pending().await } => None,
+    };
+    tracing::info!("shutting down");
+    let clean = app.stop().await;
+    match stopped_by {
+        Some(actor) => Err(format!("{actor} keeps failing; see the log").into()),
+        None if clean => Ok(()),
+        None => Err("some work did not finish within shutdown.timeout".into()),
+    }
+}
+
+async fn migrate(settings: &Settings) -> Result<(), Failure> {
+    open_storage(settings, None)?.db.migrate().await?;
+    println!("The schema is up to date ({}).", describe_storage(settings));
+    Ok(())
+}
+
+async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<(), Failure> {
+    let password = read_password(arguments.password_stdin)?;
+    let user = NewUser {
+        email: arguments.email,
+        password,
+        role: arguments.role,
+        first_name: arguments.first_name,
+        last_name: arguments.last_name,
+    };
+    let user = bootstrap::checked(user).map_err(explained)?;
+    let hub = offline_hub(settings, Clock::system()).await?;
+    let password_hash = Passwords::new(1).hash(user.password.clone()).await?;
+    let created = hub.user_desk.ask(CreateUser { caller: None, user, password_hash }).await.map_err(explained)?;
+    println!("Created the {} {} ({}).", created.role, created.email, created.id);
+    hub.shutdown(settings.shutdown.timeout).await;
+    Ok(())
+}
+
+/// The actors on the configured database, without HTTP around them.
+pub async fn offline_hub(settings: &Settings, clock: Clock) -> Result<Hub, Failure> {
+    let redis = crate::app::connect_redis(settings)?;
+    let storage = open_storage(settings, redis.as_ref())?;
+    storage.db.migrate().await?;
+    let hub_settings = HubSettings { threads: 1, mailbox_capacity: settings.actors.mailbox_capacity };
+    Ok(Hub::start(hub_settings, storage, clock))
+}
+
+/// One line, with every field that was refused.
+fn explained(error: HubError) -> Failure {
+    match error {
+        HubError::Invalid(errors) => {
+            let fields: Vec<_> = errors.iter().map(|one| format!("{} {}", &one.pointer[1..], one.message)).collect();
+            fields.join("; ").into()
+        }
+        other => other.to_string().into(),
+    }
+}
+
+fn read_password(from_stdin: bool) -> Result<String, Failure> {
+    let mut input = std::io::stdin();
+    if !from_stdin && input.is_terminal() {
+        eprint!("Password: ");
+        std::io::stderr().flush()?;
+        let mut line = String::new();
+        input.read_line(&mut line)?;
+        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    if !from_stdin {
+        return Err("pass --password-stdin to read the password from standard input".into());
+    }
+    let mut text = String::new();
+    input.read_to_string(&mut text)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn print_openapi() -> Result<(), Failure> {
+    println!("{}", http::openapi::document().to_pretty_json()?);
+    Ok(())
+}
+
+/// Where things are kept, without credentials.
+pub fn describe_storage(settings: &Settings) -> String {
+    let database = match url::Url::parse(&settings.database.url) {
+        Ok(url) if url.scheme().starts_with("postgres") => {
+            format!("PostgreSQL at {}{}", url.host_str().unwrap_or_default(), url.path())
+        }
+        Ok(_) | Err(_) => {
+            let path = settings.database.url.trim_start_matches("sqlite://").trim_start_matches("sqlite:");
+            format!("SQLite in {path}")
+        }
+    };
+    let sessions = if settings.uses_redis() { "Redis" } else { "in process" };
+    format!("{database}; sessions and cache: {sessions}")
+}
+
+fn start_logging(settings: &Settings) {
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&settings.log.filter);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process keeps the first subscriber.
+    let started = match settings.log.format {
+        LogFormat::Pretty => subscriber.compact().try_init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    };
+    if let Err(error) = started {
+        eprintln!("nexus-hub: logging was already started: {error}");
+    }
+}

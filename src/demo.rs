@@ -1,0 +1,7 @@
+//! `nexus-hub demo`.
+
+use crate::settings::Settings;
+
+pub async fn load(_: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+    Ok(())
+}

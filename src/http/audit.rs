@@ -1,0 +1,43 @@
+use actix_web::{HttpResponse, web};
+use nexus_actors::desk::permit_any;
+use nexus_actors::domain::audit::AuditEntry;
+use nexus_actors::domain::event::EntityType;
+use nexus_actors::domain::page::Page;
+use nexus_actors::domain::policy::Action;
+use nexus_actors::store::audit::{AuditFilter, ListAudit, SORTS};
+use uuid::Uuid;
+
+use super::State;
+use super::openapi::{ListProblems, Paging};
+use super::problem::HttpError;
+use super::query::{Listing, Query};
+use super::signed::Signed;
+
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/audit").get(list));
+}
+
+/// The audit trail, newest first.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", security(("bearer" = [])),
+    params(
+        Paging,
+        ("entityType" = Option<EntityType>, Query),
+        ("entityId" = Option<Uuid>, Query),
+        ("actorId" = Option<Uuid>, Query),
+        ("from" = Option<String>, Query, format = DateTime, description = "Inclusive"),
+        ("to" = Option<String>, Query, format = DateTime, description = "Exclusive"),
+    ),
+    responses((status = 200, body = Page<AuditEntry>), ListProblems))]
+pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
+    permit_any(signed.principal(), Action::ReadAudit)?;
+    let mut params = query.list(&["entityType", "entityId", "actorId", "from", "to"])?;
+    let filter = AuditFilter {
+        entity_type: params.one::<EntityType>("entityType").map(|kind| kind.to_string()),
+        entity_id: params.id("entityId")?,
+        actor_id: params.id("actorId")?,
+        from: params.time("from")?,
+        to: params.time("to")?,
+    };
+    let page = params.page(Listing::newest(SORTS))?;
+    Ok(HttpResponse::Ok().json(state.hub.audit.ask(ListAudit { filter, page }).await?))
+}

@@ -1,0 +1,296 @@
+use actix_web::http::header;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use nexus_actors::desk::permit_any;
+use nexus_actors::domain::customer::email_key;
+use nexus_actors::domain::policy::Action;
+use nexus_actors::domain::user::{Availability, NewUser, User};
+use nexus_actors::domain::validation::{MAX_NAME, present};
+use nexus_actors::domain::{Checks, Timestamp};
+use nexus_actors::store::sessions::{FindSession, NewSession, RotateRefresh, Rotation};
+use nexus_actors::store::users::{FindCredentials, GetCredentials};
+use nexus_actors::user_desk::{ChangeProfile, CreateUser, EndSessions, Ending, StartSession};
+use nexus_actors::{HubError, new_id};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::access::{Target, after_permission};
+use super::body::Body;
+use super::conditional::{changed, created, found, never_stored};
+use super::envelope::RequestId;
+use super::gate::ClientAddress;
+use super::openapi::{
+    BodyProblems, CommonProblems, IdempotencyKey, IfMatch, IfNoneMatch, SignInProblems, WriteProblems,
+};
+use super::problem::{HttpError, Problem};
+use super::signed::Signed;
+use super::{HttpState, State};
+use crate::sessions::check_password;
+
+/// One text for unknown email, wrong password and inactive user: none can be told from another.
+const REFUSED: HttpError = HttpError::Unauthenticated("Email or password is wrong.");
+const REFRESH_REFUSED: HttpError = HttpError::Unauthenticated("The refresh token is not valid.");
+
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/auth/register").post(register))
+        .service(web::resource("/auth/login").post(login))
+        .service(web::resource("/auth/refresh").post(refresh))
+        .service(web::resource("/auth/logout").post(logout))
+        .service(web::resource("/auth/profile").get(profile).put(change_profile));
+}
+
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignIn {
+    pub email: String,
+    #[schema(format = "password")]
+    pub password: String,
+}
+
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Refresh {
+    pub refresh_token: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignOut {
+    /// Ends every session of the user.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// What a sign-in and a refresh answer with.
+#[derive(Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenPair {
+    pub access_token: String,
+    pub refresh_token: String,
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// Seconds until the access token expires.
+    pub expires_in: u64,
+    pub user: User,
+}
+
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProfileChange {
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, min_length = 1, max_length = 100)]
+    pub first_name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, min_length = 1, max_length = 100)]
+    pub last_name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub availability: Option<Availability>,
+    /// Needed with `newPassword`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, format = "password")]
+    pub current_password: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, format = "password", min_length = 12, max_length = 128)]
+    pub new_password: Option<String>,
+}
+
+/// Makes a user.
+#[utoipa::path(post, path = "/api/v1/auth/register", tag = "auth", security(("bearer" = [])),
+    params(IdempotencyKey), request_body = NewUser,
+    responses((status = 201, body = User, headers(("ETag" = String), ("Location" = String))),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The email is in use"),
+        WriteProblems))]
+pub async fn register(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
+    let input = body.parse().and_then(|input: NewUser| {
+        let mut checks = Checks::new();
+        let input = input.check(&mut checks);
+        check_password(
+            &mut checks,
+            "/password",
+            &input.password,
+            &input.email,
+            &input.first_name,
+            &input.last_name,
+        );
+        Ok(checks.finish(input).map_err(HubError::Invalid)?)
+    });
+    let user = after_permission(&state.hub, signed.principal(), Action::WriteUsers, Target::None, input).await?;
+    // Before the costly hash.
+    permit_any(signed.principal(), Action::WriteUsers)?;
+    let password_hash = state.passwords.hash(user.password.clone()).await?;
+    let create = CreateUser { caller: Some(signed.creating()), user, password_hash };
+    Ok(created("/api/v1/users", &state.hub.user_desk.ask(create).await?))
+}
+
+/// Signs in.
+#[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", request_body = SignIn,
+    responses((status = 200, body = TokenPair), SignInProblems, BodyProblems))]
+pub async fn login(request: HttpRequest, state: State, body: Body) -> Result<HttpResponse, HttpError> {
+    let sign_in: SignIn = body.parse()?;
+    throttle(&state, &request, &sign_in.email).await?;
+    let found = state.hub.users.ask(FindCredentials(sign_in.email.replace('\0', ""))).await?;
+    let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
+    let verified = state.passwords.verify(sign_in.password.clone(), hash).await?;
+    let user = match found {
+        Some(credentials) if verified.ok && credentials.user.is_active => credentials.user,
+        Some(_) | None => return Err(REFUSED),
+    };
+    let rehashed =
+        if verified.needs_rehash { Some(state.passwords.hash(sign_in.password).await?) } else { None };
+
+    let now = state.hub.clock.now();
+    let session_id = new_id();
+    let refresh = state.tokens.new_refresh(session_id);
+    let expires_at = now.plus(state.settings.auth.refresh_ttl);
+    let refresh_hash = state.refresh_tokens.start(session_id, refresh.hash(), expires_at).await?;
+    let session = NewSession { id: session_id, user_id: user.id, created_at: now, expires_at, refresh_hash };
+    let request_id = RequestId::of(&request).to_string();
+    state.hub.user_desk.ask(StartSession { session, request_id, rehashed }).await?;
+    Ok(pair(&state, user, session_id, refresh.as_str(), now))
+}
+
+/// Exchanges a refresh token for a new pair. The token is spent; using it again ends the session, unless it is
+/// the same request once more (the same `Idempotency-Key` within ten seconds).
+#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", params(IdempotencyKey), request_body = Refresh,
+    responses((status = 200, body = TokenPair), SignInProblems, BodyProblems))]
+pub async fn refresh(request: HttpRequest, state: State, body: Body) -> Result<HttpResponse, HttpError> {
+    let arrived_at = state.hub.clock.now();
+    let refresh: Refresh = body.parse()?;
+    let presented = state.tokens.parse_refresh(&refresh.refresh_token).map_err(|_| REFRESH_REFUSED)?;
+    let session_id = presented.session_id();
+    let found = state.hub.sessions.ask(FindSession(session_id)).await?;
+    let now = state.hub.clock.now();
+    let user = match found {
+        Some((session, user)) if session.revoked_at.is_none() && session.expires_at > now && user.is_active => user,
+        Some(_) | None => return Err(REFRESH_REFUSED),
+    };
+    let successor = state.tokens.successor(&presented);
+    let retry_key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
+    let rotate = RotateRefresh {
+        session_id,
+        presented: presented.hash(),
+        successor: successor.hash(),
+        retry_key,
+        arrived_at,
+        now,
+    };
+    match state.refresh_tokens.rotate(rotate).await? {
+        Rotation::Rotated => Ok(pair(&state, user, session_id, successor.as_str(), now)),
+        Rotation::Reused => {
+            end(&state, &request, user.id, Ending::Reused(session_id)).await?;
+            state.refresh_tokens.end(session_id).await?;
+            Err(REFRESH_REFUSED)
+        }
+        Rotation::Unknown => Err(REFRESH_REFUSED),
+    }
+}
+
+/// Ends the session of the access token presented, or all of the user's.
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", security(("bearer" = [])),
+    request_body = Option<SignOut>,
+    responses((status = 204, description = "Signed out"), CommonProblems, BodyProblems))]
+pub async fn logout(
+    request: HttpRequest,
+    state: State,
+    signed: Signed,
+    body: Body,
+) -> Result<HttpResponse, HttpError> {
+    let sign_out: SignOut = body.parse_or_default()?;
+    let principal = signed.principal();
+    let which = if sign_out.all { Ending::All } else { Ending::One(principal.session_id) };
+    end(&state, &request, principal.user_id, which).await?;
+    Ok(never_stored(HttpResponse::NoContent().finish()))
+}
+
+/// The signed-in user.
+#[utoipa::path(get, path = "/api/v1/auth/profile", tag = "auth", security(("bearer" = [])), params(IfNoneMatch),
+    responses((status = 200, body = User, headers(("ETag" = String))), (status = 304, description = "Unchanged"),
+        CommonProblems))]
+pub async fn profile(request: HttpRequest, signed: Signed) -> HttpResponse {
+    found(&request, &signed.user)
+}
+
+/// Changes what is named and leaves the rest. A new password ends the user's other sessions.
+#[utoipa::path(put, path = "/api/v1/auth/profile", tag = "auth", security(("bearer" = [])), params(IfMatch),
+    request_body = ProfileChange,
+    responses((status = 200, body = User, headers(("ETag" = String))),
+        (status = 409, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json"),
+        CommonProblems, BodyProblems))]
+pub async fn change_profile(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
+    let change: ProfileChange = body.parse()?;
+    let mut checks = Checks::new();
+    let user = &signed.user;
+    let first_name = change.first_name.map(|name| checks.line("/firstName", &name, MAX_NAME));
+    let last_name = change.last_name.map(|name| checks.line("/lastName", &name, MAX_NAME));
+    if let Some(password) = &change.new_password {
+        check_password(&mut checks, "/newPassword", password, &user.email, &user.first_name, &user.last_name);
+        if change.current_password.is_none() {
+            checks.fail("/currentPassword", "required", "must be given to set a new password");
+        }
+    }
+    checks.finish(()).map_err(HubError::Invalid)?;
+    let new_password_hash = match (change.new_password, change.current_password) {
+        (Some(new), Some(current)) => {
+            verify_current(&state, user.id, current).await?;
+            Some(state.passwords.hash(new).await?)
+        }
+        _ => None,
+    };
+    let availability = change.availability;
+    let change = ChangeProfile { caller: signed.caller, first_name, last_name, availability, new_password_hash };
+    Ok(changed(&state.hub.user_desk.ask(change).await?))
+}
+
+async fn verify_current(state: &HttpState, user_id: Uuid, password: String) -> Result<(), HttpError> {
+    let limits = &state.settings.rate_limit;
+    let now = state.hub.clock.now();
+    let decision =
+        state.limiter.check(&format!("password:{user_id}"), limits.login_limit, limits.login_ttl, now).await;
+    if !decision.allowed {
+        return Err(HttpError::RateLimited { retry_after: decision.reset });
+    }
+    let credentials = state.hub.users.ask(GetCredentials(user_id)).await?;
+    let hash = credentials.map(|credentials| credentials.password_hash);
+    if state.passwords.verify(password, hash).await?.ok {
+        Ok(())
+    } else {
+        Err(HubError::invalid("/currentPassword", "wrong_password", "is not the current password").into())
+    }
+}
+
+/// Sign-ins have limits of their own, by address and by email, whether or not they succeed.
+async fn throttle(state: &HttpState, request: &HttpRequest, email: &str) -> Result<(), HttpError> {
+    let limits = &state.settings.rate_limit;
+    let address = request.extensions().get::<ClientAddress>().map(|address| address.0);
+    let by_address = address.map(|address| format!("login:address:{address}"));
+    let by_email = format!("login:email:{}", email_key(email));
+    let now = state.hub.clock.now();
+    for key in by_address.into_iter().chain([by_email]) {
+        let decision = state.limiter.check(&key, limits.login_limit, limits.login_ttl, now).await;
+        if !decision.allowed {
+            return Err(HttpError::RateLimited { retry_after: decision.reset });
+        }
+    }
+    Ok(())
+}
+
+async fn end(state: &HttpState, request: &HttpRequest, user_id: Uuid, which: Ending) -> Result<(), HttpError> {
+    let request_id = RequestId::of(request).to_string();
+    Ok(state.hub.user_desk.ask(EndSessions { user_id, request_id, which }).await?)
+}
+
+fn pair(state: &HttpState, user: User, session_id: Uuid, refresh_token: &str, now: Timestamp) -> HttpResponse {
+    let answer = TokenPair {
+        access_token: state.tokens.issue_access(user.id, session_id, user.role, now),
+        refresh_token: refresh_token.to_owned(),
+        token_type: "Bearer",
+        expires_in: state.settings.auth.access_ttl.as_secs(),
+        user,
+    };
+    let mut response = never_stored(HttpResponse::Ok().json(answer));
+    response.headers_mut().insert(header::PRAGMA, header::HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,145 @@
+//! Around every request: its id, a log line, security headers, and problem documents for whatever fails,
+//! panics included.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use futures_util::FutureExt;
+use nexus_actors::new_id;
+use tracing::Instrument;
+
+use super::State;
+use super::problem::Problem;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The request's id, in its extensions.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub Arc<str>);
+
+impl RequestId {
+    pub fn of(request: &HttpRequest) -> Arc<str> {
+        request.extensions().get::<Self>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0))
+    }
+}
+
+pub async fn seal<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let id = RequestId(accepted_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()));
+    request.extensions_mut().insert(id.clone());
+    let http = request.request().clone();
+    let span = tracing::info_span!("request", id = %id.0);
+    let started = tokio::time::Instant::now();
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    let _entered = span.enter();
+    let response = match outcome {
+        Ok(Ok(response)) => finish(response, &id),
+        Ok(Err(error)) => finish(ServiceResponse::new(http, error.error_response()), &id).map_body(right),
+        Err(_) => {
+            tracing::error!("a handler panicked");
+            let response = HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR);
+            finish(ServiceResponse::new(http, response), &id).map_body(right)
+        }
+    };
+    // The route's pattern, not the path as sent: a log line can neither be forged nor hold what was in a query.
+    let route = response.request().match_pattern().unwrap_or_else(|| "(no route)".to_owned());
+    tracing::info!(
+        method = %response.request().method(),
+        route,
+        status = response.status().as_u16(),
+        millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "answered"
+    );
+    Ok(response)
+}
+
+fn right<B>(_: actix_web::dev::ResponseHead, body: EitherBody<BoxBody, BoxBody>) -> EitherBody<B, BoxBody> {
+    match body {
+        EitherBody::Left { body } | EitherBody::Right { body } => EitherBody::right(body),
+    }
+}
+
+fn finish<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    id: &RequestId,
+) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let status = response.status();
+    let problem = if status.is_client_error() || status.is_server_error() {
+        let carried = response.response().extensions().get::<Problem>().cloned();
+        // A body that a handler wrote itself, a failing health check for one, is left as it is.
+        let bodiless = matches!(response.response().body().size(), actix_web::body::BodySize::None)
+            || matches!(response.response().body().size(), actix_web::body::BodySize::Sized(0));
+        let plain = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"text/plain"));
+        carried.or_else(|| (bodiless || plain).then(|| Problem::of_status(status)))
+    } else {
+        None
+    };
+    let mut response = match problem {
+        Some(mut problem) => {
+            problem.instance = response.request().path().to_owned();
+            problem.request_id = id.0.to_string();
+            let body = serde_json::to_string(&problem).unwrap_or_default();
+            let (request, answer) = response.into_parts();
+            let mut answer = answer.set_body(BoxBody::new(body)).map_into_right_body();
+            let headers = answer.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+            ServiceResponse::new(request, answer)
+        }
+        None => response.map_into_left_body(),
+    };
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    secure(&mut response);
+    response
+}
+
+/// What Helmet sets. The API serves no pages, so its policy allows nothing; Swagger UI brings its own.
+fn secure<B>(response: &mut ServiceResponse<B>) {
+    const SET: &[(&str, &str)] = &[
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("x-permitted-cross-domain-policies", "none"),
+        ("x-dns-prefetch-control", "off"),
+    ];
+    const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+    const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+        frame-ancestors 'none'";
+    let docs = response.request().path().starts_with("/api-docs");
+    let production =
+        response.request().app_data::<State>().is_some_and(|state| state.settings.is_production());
+    let headers = response.headers_mut();
+    for (name, value) in SET {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    let policy = if docs { DOCS_POLICY } else { API_POLICY };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    if production {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+        );
+    }
+}
+
+/// A client's own id, if it is fit for logs: 1–128 visible ASCII characters without quotes.
+fn accepted_id(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let fit = (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&byte));
+    fit.then(|| text.into())
+}

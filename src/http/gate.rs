@@ -1,0 +1,119 @@
+//! Before every API request: who is calling, and how often.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, ResponseError};
+use nexus_actors::domain::Principal;
+use nexus_actors::domain::user::User;
+use nexus_actors::store::sessions::FindSession;
+
+use super::problem::HttpError;
+use super::signed::SignedIn;
+use super::{HttpState, State};
+use crate::sessions::Decision;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The client's address, in the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
+pub async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let Some(state) = request.app_data::<State>().cloned() else {
+        return Err(HttpError::Unauthenticated("No state.").into());
+    };
+    let address = client_address(&state, &request);
+    request.extensions_mut().insert(ClientAddress(address));
+    let signed_in = match authenticate(&state, &request).await {
+        Ok(signed_in) => signed_in,
+        Err(error) => SignedIn::Failed(error),
+    };
+    let decision = count(&state, &signed_in, address).await;
+    let http = request.request().clone();
+    request.extensions_mut().insert(std::rc::Rc::new(signed_in));
+    let mut response = if decision.allowed {
+        next.call(request).await?.map_into_left_body()
+    } else {
+        let error = HttpError::RateLimited { retry_after: decision.reset };
+        ServiceResponse::new(http, error.error_response()).map_into_right_body()
+    };
+    describe(response.headers_mut(), &decision);
+    Ok(response)
+}
+
+/// The session and user behind the bearer token, as they are now.
+async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<SignedIn, HttpError> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(SignedIn::Nobody) };
+    let refused = || HttpError::Unauthenticated("The access token is not valid.");
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let now = state.hub.clock.now();
+    let claims = state.tokens.verify_access(token.ok_or_else(refused)?, now).map_err(|_| refused())?;
+    let found = state.hub.sessions.ask(FindSession(claims.session_id)).await?;
+    let Some((session, user)) = found else { return Err(refused()) };
+    let live = session.revoked_at.is_none() && session.expires_at > now && user.is_active;
+    if live && user.id == claims.user_id {
+        Ok(SignedIn::User { principal: principal(&user, session.id), user: Box::new(user) })
+    } else {
+        Err(refused())
+    }
+}
+
+fn principal(user: &User, session_id: uuid::Uuid) -> Principal {
+    Principal { user_id: user.id, role: user.role, session_id }
+}
+
+async fn count(state: &HttpState, signed_in: &SignedIn, address: IpAddr) -> Decision {
+    let limits = &state.settings.rate_limit;
+    let (key, limit) = match signed_in {
+        SignedIn::User { principal, .. } => (format!("user:{}", principal.user_id), limits.limit),
+        SignedIn::Nobody | SignedIn::Failed(_) => (format!("address:{address}"), state.anonymous_limit()),
+    };
+    state.limiter.check(&key, limit, limits.ttl, state.hub.clock.now()).await
+}
+
+impl HttpState {
+    fn anonymous_limit(&self) -> u32 {
+        match self.settings.rate_limit.anonymous_limit {
+            0 => (self.settings.rate_limit.limit / 5).max(1),
+            limit => limit,
+        }
+    }
+}
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers-07; the reset is in seconds from now.
+fn describe(headers: &mut header::HeaderMap, decision: &Decision) {
+    let fields = [
+        ("ratelimit-limit", u64::from(decision.limit)),
+        ("ratelimit-remaining", u64::from(decision.remaining)),
+        ("ratelimit-reset", seconds(decision.reset)),
+    ];
+    for (name, value) in fields {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    }
+}
+
+fn seconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// The peer's address, or what a trusted proxy says: the last hop that is not itself a trusted proxy.
+fn client_address(state: &HttpState, request: &ServiceRequest) -> IpAddr {
+    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+    if !state.trusted_proxies.contains(&peer) {
+        return peer;
+    }
+    let hops = request.headers().get_all(&FORWARDED_FOR).filter_map(|value| value.to_str().ok());
+    let hops: Vec<IpAddr> = hops.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+    hops.into_iter().rev().find(|hop| !state.trusted_proxies.contains(hop)).unwrap_or(peer)
+}

@@ -1,0 +1,216 @@
+//! The OpenAPI 3.1 document, generated from the handlers, and Swagger UI.
+
+use actix_web::web;
+use nexus_actors::domain::page::SortOrder;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+use utoipa_swagger_ui::SwaggerUi;
+use uuid::Uuid;
+
+use super::problem::Problem;
+use super::{audit, auth, customers, health, inquiries, responses, stats, users};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Customer Nexus Hub",
+        description = "A customer-support hub where no reply reaches a customer until a manager has approved \
+            exactly that text."
+    ),
+    paths(
+        auth::register, auth::login, auth::refresh, auth::logout, auth::profile, auth::change_profile,
+        users::list, users::read, users::change,
+        customers::list, customers::create, customers::read, customers::replace, customers::delete,
+        customers::assign,
+        inquiries::list, inquiries::create, inquiries::read, inquiries::replace, inquiries::set_status,
+        inquiries::assign, inquiries::messages, inquiries::assignments,
+        responses::list, responses::create, responses::read, responses::edit, responses::submit,
+        responses::withdraw, responses::approve, responses::reject, responses::history,
+        audit::list, stats::read,
+        health::health, health::live, health::ready,
+    ),
+    modifiers(&Bearer),
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
+        document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    }
+}
+
+pub fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::redirect("/api-docs", "/api-docs/"))
+        .service(SwaggerUi::new("/api-docs/{_:.*}").url("/api-docs/openapi.json", document()));
+}
+
+/// Which part of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the derive alone: it describes parameters that `query` parses")]
+pub struct Paging {
+    /// Counts from 1; not with a cursor.
+    #[param(minimum = 1, maximum = 1000000)]
+    page: Option<u32>,
+    /// Items on a page.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `nextCursor` of the page before. It brings its filters and order along.
+    cursor: Option<String>,
+    #[param(rename = "sortBy")]
+    sort_by: Option<String>,
+    #[param(rename = "sortOrder")]
+    sort_order: Option<SortOrder>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "read by the derive alone")]
+pub struct Id {
+    id: Uuid,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "read by the derive alone")]
+pub struct IfMatch {
+    /// The ETag of the version the change is meant for.
+    #[param(rename = "If-Match", example = "\"3\"")]
+    if_match: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "read by the derive alone")]
+pub struct IfNoneMatch {
+    /// The ETag of the version the client has.
+    #[param(rename = "If-None-Match", example = "\"3\"")]
+    if_none_match: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "read by the derive alone")]
+pub struct IdempotencyKey {
+    /// Sent again with the same key, the request is answered as the first time.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    idempotency_key: Option<String>,
+}
+
+macro_rules! problems {
+    ($(#[$meta:meta])* $name:ident { $($variant:ident = ($status:literal, $description:literal)),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(IntoResponses)]
+        #[expect(dead_code, reason = "read by the derive alone")]
+        pub enum $name {
+            $(
+                #[response(status = $status, description = $description, content_type = "application/problem+json")]
+                $variant(Problem),
+            )+
+        }
+    };
+}
+
+problems!(CommonProblems {
+    Malformed = (400, "Cannot be parsed"),
+    Unauthenticated = (401, "Not signed in"),
+    Forbidden = (403, "Not allowed"),
+    RateLimited = (429, "Too many requests"),
+    Internal = (500, "A defect"),
+    Unavailable = (503, "Overloaded, or a dependency is down"),
+});
+
+problems!(ListProblems {
+    Malformed = (400, "A parameter cannot be parsed"),
+    Unauthenticated = (401, "Not signed in"),
+    Forbidden = (403, "Not allowed"),
+    Invalid = (422, "A parameter is out of range or unknown"),
+    RateLimited = (429, "Too many requests"),
+    Internal = (500, "A defect"),
+    Unavailable = (503, "Overloaded, or a dependency is down"),
+});
+
+problems!(ReadProblems {
+    Malformed = (400, "The id is no UUID"),
+    Unauthenticated = (401, "Not signed in"),
+    Forbidden = (403, "Not allowed"),
+    NotFound = (404, "Absent, or not visible to the caller"),
+    RateLimited = (429, "Too many requests"),
+    Internal = (500, "A defect"),
+    Unavailable = (503, "Overloaded, or a dependency is down"),
+});
+
+problems!(WriteProblems {
+    Malformed = (400, "Cannot be parsed"),
+    Unauthenticated = (401, "Not signed in"),
+    Forbidden = (403, "Not allowed"),
+    TooSlow = (408, "The body took too long"),
+    TooLarge = (413, "The body exceeds 1 MiB"),
+    WrongContentType = (415, "Not application/json"),
+    Invalid = (422, "Failed validation"),
+    RateLimited = (429, "Too many requests"),
+    Internal = (500, "A defect"),
+    Unavailable = (503, "Overloaded, or a dependency is down"),
+});
+
+problems!(EntityWriteProblems {
+    Malformed = (400, "Cannot be parsed"),
+    Unauthenticated = (401, "Not signed in"),
+    Forbidden = (403, "Not allowed"),
+    NotFound = (404, "Absent, or not visible to the caller"),
+    TooSlow = (408, "The body took too long"),
+    Stale = (412, "Not the version named in If-Match"),
+    TooLarge = (413, "The body exceeds 1 MiB"),
+    WrongContentType = (415, "Not application/json"),
+    Invalid = (422, "Failed validation"),
+    RateLimited = (429, "Too many requests"),
+    Internal = (500, "A defect"),
+    Unavailable = (503, "Overloaded, or a dependency is down"),
+});
+
+problems!(
+    /// Of actions without a body, and of lists below an entity.
+    ActionProblems {
+        Malformed = (400, "The id is no UUID, or a parameter cannot be parsed"),
+        Unauthenticated = (401, "Not signed in"),
+        Forbidden = (403, "Not allowed"),
+        NotFound = (404, "Absent, or not visible to the caller"),
+        TooSlow = (408, "The body took too long"),
+        Stale = (412, "Not the version named in If-Match"),
+        TooLarge = (413, "The body exceeds 1 MiB"),
+        Invalid = (422, "A parameter is out of range or unknown, or the Idempotency-Key was used otherwise"),
+        RateLimited = (429, "Too many requests"),
+        Internal = (500, "A defect"),
+        Unavailable = (503, "Overloaded, or a dependency is down"),
+    }
+);
+
+problems!(BodyProblems {
+    TooSlow = (408, "The body took too long"),
+    TooLarge = (413, "The body exceeds 1 MiB"),
+    WrongContentType = (415, "Not application/json"),
+    Invalid = (422, "Failed validation"),
+});
+
+problems!(SignInProblems {
+    Malformed = (400, "Cannot be parsed"),
+    Refused = (401, "Refused"),
+    RateLimited = (429, "Too many requests"),
+    Internal = (500, "A defect"),
+    Unavailable = (503, "Overloaded, or a dependency is down"),
+});
+
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "read by the derive alone")]
+pub enum HealthProblem {
+    #[response(status = 503, description = "Not ready")]
+    NotReady(health::Alive),
+}

@@ -1,0 +1,92 @@
+//! The signed-in caller, as handlers ask for one.
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+use actix_web::dev::Payload;
+use actix_web::http::{StatusCode, header};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use nexus_actors::HubError;
+use nexus_actors::domain::user::User;
+use nexus_actors::domain::{Caller, Claim, Principal};
+
+use super::envelope::RequestId;
+use super::problem::HttpError;
+
+/// What the gate found out about the caller.
+#[derive(Debug)]
+pub enum SignedIn {
+    /// No credentials were sent.
+    Nobody,
+    /// Some were, and they do not hold, or could not be checked.
+    Failed(HttpError),
+    User { principal: Principal, user: Box<User> },
+}
+
+/// Extracts whoever is signed in; 401 for everyone else.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub caller: Caller,
+    pub user: User,
+}
+
+impl Signed {
+    pub fn principal(&self) -> &Principal {
+        &self.caller.principal
+    }
+
+    /// The caller of a request that answers 201.
+    pub fn creating(self) -> Caller {
+        let claim = self.caller.claim.map(|claim| Claim { success_status: StatusCode::CREATED.as_u16(), ..claim });
+        Caller { claim, ..self.caller }
+    }
+}
+
+impl FromRequest for Signed {
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(extract(request))
+    }
+}
+
+fn extract(request: &HttpRequest) -> Result<Signed, HttpError> {
+    let signed_in = request.extensions().get::<Rc<SignedIn>>().map(Rc::clone);
+    match signed_in.as_deref() {
+        Some(SignedIn::User { principal, user }) => {
+            let claim = request.extensions().get::<Claim>().cloned();
+            let caller = Caller {
+                principal: principal.clone(),
+                request_id: RequestId::of(request),
+                if_match: if_match(request)?,
+                claim,
+            };
+            Ok(Signed { caller, user: User::clone(user) })
+        }
+        // An outage must not read as bad credentials, or clients would throw good tokens away.
+        Some(SignedIn::Failed(HttpError::Hub(HubError::Unavailable { what }))) => {
+            Err(HubError::Unavailable { what }.into())
+        }
+        Some(SignedIn::Failed(HttpError::Hub(HubError::Overloaded { actor }))) => {
+            Err(HubError::Overloaded { actor }.into())
+        }
+        Some(SignedIn::Failed(HttpError::Unauthenticated(detail))) => Err(HttpError::Unauthenticated(detail)),
+        Some(SignedIn::Failed(error)) => Err(HubError::Internal(error.to_string()).into()),
+        Some(SignedIn::Nobody) | None => Err(HttpError::Unauthenticated("Send an access token as a bearer token.")),
+    }
+}
+
+/// `If-Match: "<version>"`; `*` and an absent header ask for nothing.
+fn if_match(request: &HttpRequest) -> Result<Option<i64>, HttpError> {
+    let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let version = version.parse().map_err(|_| {
+        HttpError::Malformed("If-Match must be * or the ETag of the entity, such as \"3\"".to_owned())
+    })?;
+    Ok(Some(version))
+}

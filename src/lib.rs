@@ -1,0 +1,9 @@
+//! The server around the hub's actors: settings, HTTP, sessions and the command line.
+
+pub mod app;
+mod bootstrap;
+pub mod cli;
+mod demo;
+pub mod http;
+pub mod sessions;
+pub mod settings;

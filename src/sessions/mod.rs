@@ -1,0 +1,37 @@
+//! Signing in and staying signed in: passwords, tokens, and what instances share through Redis.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`passwords`] | hashing with argon2id, a few at a time |
+//! | [`password_rules`] | which passwords are refused |
+//! | [`tokens`] | access tokens (JWT) |
+//! | [`refresh_token`] | refresh tokens: their text, and the one that follows each |
+//! | [`refresh`] | which refresh token is the current one, kept in Redis or in the database |
+//! | [`redis_link`] | the one connection to Redis, and what happens while it is down |
+//! | [`cache`] | the cache of entities in Redis |
+//! | [`limits`] | rate limits, counted in Redis or in this process |
+//!
+//! Redis is optional, and may go away at any time: the cache then answers nothing, rate limits are counted in
+//! each process, and only refreshing a session is refused (503). It must be one server, or a primary behind one
+//! address, and not a cluster: the scripts touch several keys at once.
+
+mod cache;
+mod limits;
+mod password_rules;
+mod passwords;
+mod redis_link;
+mod refresh;
+mod refresh_token;
+mod tokens;
+
+#[cfg(test)]
+mod testing;
+
+pub use cache::RedisCache;
+pub use limits::{Decision, RateLimiter};
+pub use password_rules::{MAX_PASSWORD, MIN_PASSWORD, Owner, check_password};
+pub use passwords::{Passwords, Verified};
+pub use redis_link::RedisLink;
+pub use refresh::RefreshTokens;
+pub use refresh_token::RefreshToken;
+pub use tokens::{AccessClaims, TokenError, Tokens};
