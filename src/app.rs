@@ -77,7 +77,7 @@ impl App {
         let hub = Hub::start(hub_settings, storage, clock);
         let readiness = Readiness::default();
         let state = HttpState {
-            tokens: Arc::new(Tokens::new(&settings.auth)),
+            tokens: Arc::new(tokens(&settings)?),
             passwords: Passwords::new(settings.auth.hashing_concurrency),
             refresh_tokens: match &redis {
                 Some(link) => RefreshTokens::Redis(link.clone()),
@@ -159,7 +159,7 @@ pub fn connect_redis(settings: &Settings) -> Result<Option<RedisLink>, StartErro
     if !settings.uses_redis() {
         return Ok(None);
     }
-    RedisLink::new(&settings.redis.url, &settings.redis.prefix)
+    RedisLink::start(&settings.redis.url, &settings.redis.prefix)
         .map(Some)
         .map_err(|error| StartError::Setting { setting: "REDIS_URL", problem: error.to_string() })
 }
@@ -218,6 +218,12 @@ fn trusted_proxies(settings: &Settings) -> Result<std::collections::HashSet<std:
             })
         })
         .collect()
+}
+
+fn tokens(settings: &Settings) -> Result<Tokens, StartError> {
+    let auth = &settings.auth;
+    Tokens::new(&auth.jwt_secret, &auth.previous_jwt_secret, &auth.jwt_refresh_secret, auth.access_ttl)
+        .map_err(|error| StartError::Setting { setting: "JWT_SECRET", problem: error.to_string() })
 }
 
 fn cores_unless(set: usize) -> usize {

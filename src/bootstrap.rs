@@ -10,7 +10,7 @@ use nexus_actors::{HubError, HubResult};
 use rand::RngCore;
 
 use crate::http::HttpState;
-use crate::sessions::check_password;
+use crate::sessions::{Owner, check_password};
 use crate::settings::Environment;
 
 const GENERATED_EMAIL: &str = "admin@nexus-hub.example";
@@ -63,7 +63,8 @@ async fn first_admin(state: &HttpState) -> HubResult<()> {
 pub fn checked(user: NewUser) -> HubResult<NewUser> {
     let mut checks = Checks::new();
     let user = user.check(&mut checks);
-    check_password(&mut checks, "/password", &user.password, &user.email, &user.first_name, &user.last_name);
+    let owner = Owner { email: &user.email, first_name: &user.first_name, last_name: &user.last_name };
+    check_password(&mut checks, "/password", &user.password, owner);
     Ok(checks.finish(user)?)
 }
 

@@ -5,7 +5,6 @@ use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
 use nexus_actors::domain::policy::Action;
 use nexus_actors::store::audit::{AuditFilter, ListAudit, SORTS};
-use uuid::Uuid;
 
 use super::State;
 use super::openapi::{ListProblems, Paging};
@@ -22,8 +21,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
     params(
         Paging,
         ("entityType" = Option<EntityType>, Query),
-        ("entityId" = Option<Uuid>, Query),
-        ("actorId" = Option<Uuid>, Query),
+        ("entityId" = Option<uuid::Uuid>, Query),
+        ("actorId" = Option<uuid::Uuid>, Query),
         ("from" = Option<String>, Query, format = DateTime, description = "Inclusive"),
         ("to" = Option<String>, Query, format = DateTime, description = "Exclusive"),
     ),

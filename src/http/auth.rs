@@ -25,7 +25,7 @@ use super::openapi::{
 use super::problem::{HttpError, Problem};
 use super::signed::Signed;
 use super::{HttpState, State};
-use crate::sessions::check_password;
+use crate::sessions::{Owner, check_password};
 
 /// One text for unknown email, wrong password and inactive user: none can be told from another.
 const REFUSED: HttpError = HttpError::Unauthenticated("Email or password is wrong.");
@@ -106,14 +106,8 @@ pub async fn register(state: State, signed: Signed, body: Body) -> Result<HttpRe
     let input = body.parse().and_then(|input: NewUser| {
         let mut checks = Checks::new();
         let input = input.check(&mut checks);
-        check_password(
-            &mut checks,
-            "/password",
-            &input.password,
-            &input.email,
-            &input.first_name,
-            &input.last_name,
-        );
+        let owner = Owner { email: &input.email, first_name: &input.first_name, last_name: &input.last_name };
+        check_password(&mut checks, "/password", &input.password, owner);
         Ok(checks.finish(input).map_err(HubError::Invalid)?)
     });
     let user = after_permission(&state.hub, signed.principal(), Action::WriteUsers, Target::None, input).await?;
@@ -148,7 +142,7 @@ pub async fn login(request: HttpRequest, state: State, body: Body) -> Result<Htt
     let session = NewSession { id: session_id, user_id: user.id, created_at: now, expires_at, refresh_hash };
     let request_id = RequestId::of(&request).to_string();
     state.hub.user_desk.ask(StartSession { session, request_id, rehashed }).await?;
-    Ok(pair(&state, user, session_id, refresh.as_str(), now))
+    pair(&state, user, session_id, refresh.as_str(), now)
 }
 
 /// Exchanges a refresh token for a new pair. The token is spent; using it again ends the session, unless it is
@@ -177,7 +171,7 @@ pub async fn refresh(request: HttpRequest, state: State, body: Body) -> Result<H
         now,
     };
     match state.refresh_tokens.rotate(rotate).await? {
-        Rotation::Rotated => Ok(pair(&state, user, session_id, successor.as_str(), now)),
+        Rotation::Rotated => pair(&state, user, session_id, successor.as_str(), now),
         Rotation::Reused => {
             end(&state, &request, user.id, Ending::Reused(session_id)).await?;
             state.refresh_tokens.end(session_id).await?;
@@ -226,7 +220,8 @@ pub async fn change_profile(state: State, signed: Signed, body: Body) -> Result<
     let first_name = change.first_name.map(|name| checks.line("/firstName", &name, MAX_NAME));
     let last_name = change.last_name.map(|name| checks.line("/lastName", &name, MAX_NAME));
     if let Some(password) = &change.new_password {
-        check_password(&mut checks, "/newPassword", password, &user.email, &user.first_name, &user.last_name);
+        let owner = Owner { email: &user.email, first_name: &user.first_name, last_name: &user.last_name };
+        check_password(&mut checks, "/newPassword", password, owner);
         if change.current_password.is_none() {
             checks.fail("/currentPassword", "required", "must be given to set a new password");
         }
@@ -282,9 +277,9 @@ async fn end(state: &HttpState, request: &HttpRequest, user_id: Uuid, which: End
     Ok(state.hub.user_desk.ask(EndSessions { user_id, request_id, which }).await?)
 }
 
-fn pair(state: &HttpState, user: User, session_id: Uuid, refresh_token: &str, now: Timestamp) -> HttpResponse {
+fn pair(state: &HttpState, user: User, session_id: Uuid, refresh_token: &str, now: Timestamp) -> Result<HttpResponse, HttpError> {
     let answer = TokenPair {
-        access_token: state.tokens.issue_access(user.id, session_id, user.role, now),
+        access_token: state.tokens.issue_access(user.id, session_id, user.role, now)?,
         refresh_token: refresh_token.to_owned(),
         token_type: "Bearer",
         expires_in: state.settings.auth.access_ttl.as_secs(),
@@ -292,5 +287,5 @@ fn pair(state: &HttpState, user: User, session_id: Uuid, refresh_token: &str, no
     };
     let mut response = never_stored(HttpResponse::Ok().json(answer));
     response.headers_mut().insert(header::PRAGMA, header::HeaderValue::from_static("no-cache"));
-    response
+    Ok(response)
 }

@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 use nexus_actors::new_id;
 use tracing::Instrument;
@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::State;
 use super::problem::Problem;
 
+const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The request's id, in its extensions.
@@ -35,40 +36,63 @@ pub async fn seal<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let id = RequestId(accepted_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()));
     request.extensions_mut().insert(id.clone());
-    let http = request.request().clone();
+    let (method, path) = (request.method().clone(), request.path().to_owned());
     let span = tracing::info_span!("request", id = %id.0);
     let started = tokio::time::Instant::now();
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
-    let response = match outcome {
-        Ok(Ok(response)) => finish(response, &id),
-        Ok(Err(error)) => finish(ServiceResponse::new(http, error.error_response()), &id).map_body(right),
+    // A request that panicked, or that a middleware failed, is gone; its answer is made from what is known of it.
+    let lost = |problem: Problem| Lost { problem: problem.of_request(&path, &id), id: id.clone() };
+    let outcome = match outcome {
+        Ok(Ok(response)) => Ok(finish(response.map_into_left_body(), &id)),
+        Ok(Err(error)) => {
+            let response = error.error_response();
+            let carried = response.extensions().get::<Problem>().cloned();
+            Err(lost(carried.unwrap_or_else(|| Problem::of_status(response.status()))))
+        }
         Err(_) => {
             tracing::error!("a handler panicked");
-            let response = HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR);
-            finish(ServiceResponse::new(http, response), &id).map_body(right)
+            Err(lost(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))
         }
     };
     // The route's pattern, not the path as sent: a log line can neither be forged nor hold what was in a query.
-    let route = response.request().match_pattern().unwrap_or_else(|| "(no route)".to_owned());
+    let route = outcome.as_ref().ok().and_then(|response| response.request().match_pattern());
+    let status = outcome.as_ref().map_or_else(|lost| lost.problem.status, |response| response.status().as_u16());
     tracing::info!(
-        method = %response.request().method(),
-        route,
-        status = response.status().as_u16(),
+        %method,
+        route = route.as_deref().unwrap_or("(no route)"),
+        status,
         millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         "answered"
     );
-    Ok(response)
+    outcome.map_err(Error::from)
 }
 
-fn right<B>(_: actix_web::dev::ResponseHead, body: EitherBody<BoxBody, BoxBody>) -> EitherBody<B, BoxBody> {
-    match body {
-        EitherBody::Left { body } | EitherBody::Right { body } => EitherBody::right(body),
+/// The complete answer to a request that is no longer there.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", problem.title)]
+struct Lost {
+    problem: Problem,
+    id: RequestId,
+}
+
+impl ResponseError for Lost {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(self.status_code())
+            .insert_header((header::CONTENT_TYPE, "application/problem+json"))
+            .insert_header((REQUEST_ID, self.id.0.as_ref()))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, API_POLICY))
+            .body(serde_json::to_string(&self.problem).unwrap_or_default())
     }
 }
 
 fn finish<B: MessageBody + 'static>(
-    response: ServiceResponse<B>,
+    response: ServiceResponse<EitherBody<B, BoxBody>>,
     id: &RequestId,
 ) -> ServiceResponse<EitherBody<B, BoxBody>> {
     let status = response.status();
@@ -86,17 +110,16 @@ fn finish<B: MessageBody + 'static>(
         None
     };
     let mut response = match problem {
-        Some(mut problem) => {
-            problem.instance = response.request().path().to_owned();
-            problem.request_id = id.0.to_string();
+        Some(problem) => {
+            let problem = problem.of_request(response.request().path(), id);
             let body = serde_json::to_string(&problem).unwrap_or_default();
             let (request, answer) = response.into_parts();
-            let mut answer = answer.set_body(BoxBody::new(body)).map_into_right_body();
+            let mut answer = answer.set_body(EitherBody::right(BoxBody::new(body)));
             let headers = answer.headers_mut();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
             ServiceResponse::new(request, answer)
         }
-        None => response.map_into_left_body(),
+        None => response,
     };
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -116,7 +139,6 @@ fn secure<B>(response: &mut ServiceResponse<B>) {
         ("x-permitted-cross-domain-policies", "none"),
         ("x-dns-prefetch-control", "off"),
     ];
-    const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
     const DOCS_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
         frame-ancestors 'none'";
     let docs = response.request().path().starts_with("/api-docs");

@@ -37,13 +37,12 @@ pub async fn admit<B: MessageBody + 'static>(
         Err(error) => SignedIn::Failed(error),
     };
     let decision = count(&state, &signed_in, address).await;
-    let http = request.request().clone();
     request.extensions_mut().insert(std::rc::Rc::new(signed_in));
     let mut response = if decision.allowed {
         next.call(request).await?.map_into_left_body()
     } else {
         let error = HttpError::RateLimited { retry_after: decision.reset };
-        ServiceResponse::new(http, error.error_response()).map_into_right_body()
+        request.into_response(error.error_response()).map_into_right_body()
     };
     describe(response.headers_mut(), &decision);
     Ok(response)

@@ -9,7 +9,7 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use nexus_actors::domain::Claim;
 use nexus_actors::store::idempotency::{ClaimKey, ClaimOutcome, ReleaseKey, SettleKey};
 use nexus_actors::{HubError, HubResult};
@@ -35,34 +35,42 @@ pub async fn replay<B: MessageBody + 'static>(
     let (Some(key), Some(user_id)) = (key, signed_in(request.request())) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
-    let Some(state) = request.app_data::<State>().cloned() else {
-        return Err(HttpError::from(HubError::Internal("no state".to_owned())).into());
-    };
-    let key = checked(&key)?;
+    match claim(&mut request, &key, user_id).await {
+        Ok(Claimed::Fresh(state, claim)) => {
+            keep(&state, claim, next.call(request).await?.map_into_left_body()).await
+        }
+        Ok(Claimed::Before(response)) => Ok(request.into_response(response).map_into_right_body()),
+        Err(error) => Ok(request.into_response(error.error_response()).map_into_right_body()),
+    }
+}
+
+enum Claimed {
+    /// The request is to run, holding this claim.
+    Fresh(State, Claim),
+    /// It ran before and was answered so.
+    Before(HttpResponse),
+}
+
+async fn claim(request: &mut ServiceRequest, key: &HeaderValue, user_id: Uuid) -> Result<Claimed, HttpError> {
+    let state = request.app_data::<State>().cloned();
+    let state = state.ok_or_else(|| HubError::Internal("a request without state".to_owned()))?;
+    let key = checked(key)?;
     let announced = announced_length(request.request());
     let body = receive(announced, request.take_payload()).await?;
     let scope = digest(&[user_id.as_bytes(), b"POST", request.path().as_bytes(), key.as_bytes()]);
     let claim = ClaimKey { scope: scope.clone(), fingerprint: digest(&[&body]), now: state.hub.clock.now() };
-    let token = match state.hub.idempotency.ask(claim).await.map_err(HttpError::from)? {
-        ClaimOutcome::Claimed(token) => token,
-        ClaimOutcome::Answered { status, body } => {
-            let response = answer_again(request.path(), status, body);
-            return Ok(request.into_response(response).map_into_right_body());
+    match state.hub.idempotency.ask(claim).await? {
+        ClaimOutcome::Claimed(token) => {
+            let claim = Claim { scope, token, success_status: StatusCode::OK.as_u16() };
+            request.extensions_mut().insert(claim.clone());
+            request.set_payload(Payload::from(body));
+            Ok(Claimed::Fresh(state, claim))
         }
-        ClaimOutcome::InFlight => return Err(HttpError::InFlight.into()),
-        ClaimOutcome::Mismatch => return Err(HttpError::KeyReused.into()),
-    };
-    let claim = Claim { scope, token, success_status: StatusCode::OK.as_u16() };
-    request.extensions_mut().insert(claim.clone());
-    request.set_payload(Payload::from(body));
-    let http = request.request().clone();
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_left_body(),
-        Err(error) => ServiceResponse::new(http, error.error_response()).map_into_right_body(),
-    };
-    keep(&state, claim, response).await
+        ClaimOutcome::Answered { status, body } => Ok(Claimed::Before(answer_again(request.path(), status, body))),
+        ClaimOutcome::InFlight => Err(HttpError::InFlight),
+        ClaimOutcome::Mismatch => Err(HttpError::KeyReused),
+    }
 }
-
 async fn keep<B: MessageBody + 'static>(
     state: &State,
     claim: Claim,
@@ -113,7 +121,7 @@ fn answer_again(path: &str, status: u16, body: String) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.insert_header((REPLAYED, HeaderValue::from_static("true")));
     if status.is_client_error() {
-        let response = response.finish();
+        let mut response = response.finish();
         if let Ok(problem) = serde_json::from_str::<Problem>(&body) {
             response.extensions_mut().insert(problem);
         }

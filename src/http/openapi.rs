@@ -109,7 +109,6 @@ macro_rules! problems {
     ($(#[$meta:meta])* $name:ident { $($variant:ident = ($status:literal, $description:literal)),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(IntoResponses)]
-        #[expect(dead_code, reason = "read by the derive alone")]
         pub enum $name {
             $(
                 #[response(status = $status, description = $description, content_type = "application/problem+json")]
@@ -209,7 +208,6 @@ problems!(SignInProblems {
 });
 
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "read by the derive alone")]
 pub enum HealthProblem {
     #[response(status = 503, description = "Not ready")]
     NotReady(health::Alive),

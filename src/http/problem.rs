@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpMessage, HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError};
 use nexus_actors::HubError;
 use nexus_actors::domain::FieldError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::envelope::RequestId;
 
 /// What a client reads when a request fails.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -150,6 +152,12 @@ impl Problem {
         }
     }
 
+    /// Completed with what only the envelope knows.
+    #[must_use]
+    pub fn of_request(self, path: &str, id: &RequestId) -> Self {
+        Self { instance: path.to_owned(), request_id: id.0.to_string(), ..self }
+    }
+
     /// For answers that were made without one, such as an unknown path.
     pub fn of_status(status: StatusCode) -> Self {
         let look = match status {
@@ -190,7 +198,7 @@ impl ResponseError for HttpError {
         if matches!(self, Self::Unauthenticated(_)) {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"nexus-hub\"")));
         }
-        let response = response.finish();
+        let mut response = response.finish();
         response.extensions_mut().insert(problem);
         response
     }

@@ -59,7 +59,7 @@ fn is_listed(word: &str) -> bool {
 
 /// A common word with a few digits and signs around it, such as `Sunshine-2024` or `P@ssw0rd123!`.
 fn is_padded_word(password: &str) -> bool {
-    const MAX_PADDING: usize = 5;
+    const MAX_PADDING: usize = 6;
     let word = password.trim_matches(|c: char| !c.is_alphabetic());
     let padding = password.chars().count() - word.chars().count();
     padding <= MAX_PADDING && (is_listed(word) || is_listed(&plain(word)))

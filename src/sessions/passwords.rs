@@ -101,8 +101,7 @@ fn verify(password: &str, hash: Option<&str>) -> HubResult<Verified> {
 }
 
 fn hasher() -> HubResult<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None)
-        .map_err(|error| HubError::Internal(format!("argon2 parameters: {error}")))?;
+    let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).map_err(internal)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
@@ -115,7 +114,7 @@ fn is_current(hash: &PasswordHash) -> bool {
         && Params::try_from(hash).is_ok_and(same)
 }
 
-fn internal(error: argon2::password_hash::Error) -> HubError {
+fn internal(error: impl std::fmt::Display) -> HubError {
     HubError::Internal(format!("argon2: {error}"))
 }
 
