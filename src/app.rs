@@ -15,7 +15,7 @@ use nexus_actors::{Clock, Hub, HubError, HubSettings};
 use tokio::task::JoinHandle;
 
 use crate::bootstrap;
-use crate::http::{HttpState, application, listed};
+use crate::http::{HttpState, Metrics, application, listed};
 use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{DatabaseSettings, Settings};
 
@@ -80,15 +80,16 @@ impl App {
             tokens: Arc::new(tokens(&settings)?),
             passwords: Passwords::new(settings.auth.hashing_concurrency),
             refresh_tokens: match &redis {
-                Some(link) => RefreshTokens::Redis(link.clone()),
+                Some(link) => RefreshTokens::in_redis(link.clone()),
                 None => RefreshTokens::Store(hub.sessions.clone()),
             },
-            limiter: RateLimiter::new(redis.clone()),
+            limiter: redis.clone().map_or_else(RateLimiter::in_process, RateLimiter::in_redis),
             trusted_proxies: Arc::new(trusted_proxies(&settings)?),
             hub: hub.clone(),
             settings: Arc::clone(&settings),
             redis,
             readiness: readiness.clone(),
+            metrics: Metrics::default(),
         };
         let (server, serving, address) = listen(&settings, &state)?;
         let preparing = actix_web::rt::spawn(prepare(state, readiness.clone()));
@@ -175,7 +176,7 @@ pub fn open_storage(settings: &Settings, redis: Option<&RedisLink>) -> Result<St
     let db = Db::open(&database)
         .map_err(|error| StartError::Setting { setting: "DATABASE_URL", problem: error.to_string() })?;
     let cache: Arc<dyn SharedCache> = match redis {
-        Some(redis) => Arc::new(RedisCache::new(redis.clone())),
+        Some(redis) => Arc::new(RedisCache::start(redis.clone())),
         None if db.is_private() => Arc::new(MemoryCache::new(settings.cache.capacity)),
         None => Arc::new(NoCache),
     };

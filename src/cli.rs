@@ -203,7 +203,10 @@ pub fn describe_storage(settings: &Settings) -> String {
 
 fn start_logging(settings: &Settings) {
     let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&settings.log.filter);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second start in one process keeps the first subscriber.
     let started = match settings.log.format {
         LogFormat::Pretty => subscriber.compact().try_init(),

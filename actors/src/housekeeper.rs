@@ -7,12 +7,14 @@ use actix::{Actor, AsyncContext, Context, Supervised, WrapFuture};
 use crate::clock::Clock;
 use crate::mailbox::Mailbox;
 use crate::store::idempotency::{ForgetKeys, IdempotencyStore};
+use crate::store::sessions::{ForgetSessions, SessionStore};
 
 const EVERY: Duration = Duration::from_secs(10 * 60);
 
 pub struct Housekeeper {
     pub(crate) clock: Clock,
     pub(crate) idempotency: Mailbox<IdempotencyStore>,
+    pub(crate) sessions: Mailbox<SessionStore>,
 }
 
 impl Actor for Housekeeper {
@@ -20,10 +22,14 @@ impl Actor for Housekeeper {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(EVERY, |actor, ctx| {
-            let (idempotency, now) = (actor.idempotency.clone(), actor.clock.now());
+            let (idempotency, sessions) = (actor.idempotency.clone(), actor.sessions.clone());
+            let now = actor.clock.now();
             let forget = async move {
                 if let Err(error) = idempotency.ask(ForgetKeys { now }).await {
                     tracing::warn!(%error, "old idempotency keys stay until the next round");
+                }
+                if let Err(error) = sessions.ask(ForgetSessions { now }).await {
+                    tracing::warn!(%error, "old sessions stay until the next round");
                 }
             };
             ctx.spawn(forget.into_actor(actor));

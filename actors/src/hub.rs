@@ -127,8 +127,10 @@ impl Hub {
                 writer: writer.clone(),
             }
         );
-        let housekeeper =
-            start!("Housekeeper", Housekeeper { clock: clock.clone(), idempotency: idempotency.clone() });
+        let housekeeper = start!(
+            "Housekeeper",
+            Housekeeper { clock: clock.clone(), idempotency: idempotency.clone(), sessions: sessions.clone() }
+        );
         Self {
             clock,
             storage,
@@ -149,6 +151,32 @@ impl Hub {
             user_desk,
             housekeeper,
         }
+    }
+
+    /// Every actor's name with the number of messages it was sent and has not finished.
+    pub fn mailboxes(&self) -> Vec<(&'static str, usize)> {
+        macro_rules! in_flight {
+            ($($mailbox:ident),+ $(,)?) => {
+                vec![$((self.$mailbox.actor(), self.$mailbox.in_flight())),+]
+            };
+        }
+        in_flight!(
+            customers,
+            inquiries,
+            responses,
+            users,
+            sessions,
+            audit,
+            stats,
+            idempotency,
+            writer,
+            assignment_balancer,
+            customer_desk,
+            inquiry_desk,
+            approval_coordinator,
+            user_desk,
+            housekeeper,
+        )
     }
 
     pub fn health(&self) -> Vec<ActorHealth> {

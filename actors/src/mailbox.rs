@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::dev::{Request, ToEnvelope};
 use actix::{Actor, Addr, Context, Handler, Message, Supervised};
@@ -14,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::error::HubError;
-use crate::supervision::Supervision;
+use crate::supervision::{Intake, Supervision};
 
 /// An actor's address with a bound on the messages it has been sent and has not finished.
 ///
@@ -45,7 +46,8 @@ impl<A: Actor> Mailbox<A> {
         F: FnOnce(&mut Context<A>) -> A + Send + 'static,
     {
         let gate = Gate::new(name, capacity);
-        let addr = supervision.start_draining(arbiter, name, gate.clone().close(), make);
+        let intake = Intake { answered: Arc::clone(&gate.answered), drained: Box::pin(gate.clone().close()) };
+        let addr = supervision.start_behind(intake, arbiter, name, make);
         Self { addr, gate }
     }
 
@@ -64,8 +66,11 @@ impl<A: Actor> Mailbox<A> {
         T: Send + 'static,
     {
         let mut request = self.send(message)?;
-        let answer = request.answer().await;
-        answer.unwrap_or(Err(HubError::ActorFailed { actor: self.gate.actor }))
+        let Ok(answer) = request.answer().await else {
+            return Err(HubError::ActorFailed { actor: self.gate.actor });
+        };
+        self.gate.answered.fetch_add(1, Ordering::Relaxed);
+        answer
     }
 
     /// Sends a message whose loss is harmless. It is lost if the actor is at its bound, has been stopped or
@@ -79,6 +84,11 @@ impl<A: Actor> Mailbox<A> {
     {
         // Not `do_send`: that would queue without bound in front of an actor that is stuck.
         drop(self.send(message));
+    }
+
+    /// The actor's name.
+    pub fn actor(&self) -> &'static str {
+        self.gate.actor
     }
 
     /// Messages sent and not finished.
@@ -110,14 +120,11 @@ impl<A: Actor> Clone for Mailbox<A> {
     }
 }
 
-/// Kills the actor that handles it, for tests.
+/// Panics in the handler.
 #[cfg(feature = "fault-injection")]
+#[derive(Message)]
+#[rtype(result = "Result<(), HubError>")]
 pub struct Panic;
-
-#[cfg(feature = "fault-injection")]
-impl Message for Panic {
-    type Result = Result<(), HubError>;
-}
 
 /// Lets the given actors handle [`Panic`]; expands to nothing without the feature `fault-injection`.
 #[macro_export]
@@ -140,11 +147,13 @@ struct Gate {
     actor: &'static str,
     capacity: u32,
     permits: Arc<Semaphore>,
+    answered: Arc<AtomicU64>,
 }
 
 impl Gate {
     fn new(actor: &'static str, capacity: u32) -> Self {
-        Self { actor, capacity, permits: Arc::new(Semaphore::new(capacity as usize)) }
+        let permits = Arc::new(Semaphore::new(capacity as usize));
+        Self { actor, capacity, permits, answered: Arc::default() }
     }
 
     fn enter(&self) -> Result<OwnedSemaphorePermit, HubError> {
@@ -260,6 +269,24 @@ mod tests {
     }
 
     #[actix_rt::test]
+    async fn panics_under_a_load_that_never_lets_up_are_not_taken_for_a_loop() {
+        let (supervision, mailbox) = start(20_000);
+        let asked: Vec<_> = (0..4_000)
+            .map(|_| {
+                let mailbox = mailbox.clone();
+                spawn(async move { tokio::join!(mailbox.ask(Echo(1)), mailbox.ask(Die)) })
+            })
+            .collect();
+        for asked in asked {
+            let (echoed, died) = asked.await.unwrap();
+            assert_eq!(echoed.unwrap(), 1);
+            assert!(matches!(died, Err(HubError::ActorFailed { .. })));
+        }
+        assert_eq!(mailbox.ask(Echo(2)).await.unwrap(), 2);
+        assert_eq!(supervision.health()[0].restarts, 4_000);
+    }
+
+    #[actix_rt::test]
     async fn nudges_never_exceed_the_bound() {
         let (_, mailbox) = start(3);
         let (_busy, release) = alone(&mailbox);
@@ -301,33 +328,27 @@ mod tests {
 
     impl Supervised for Desk {}
 
+    #[derive(Message)]
+    #[rtype(result = "Result<u32, HubError>")]
     struct Echo(u32);
+
     /// Under way until the other end is used; other messages pass by.
+    #[derive(Message)]
+    #[rtype(result = "Result<(), HubError>")]
     struct Hold(Receiver<()>);
+
     /// As [`Hold`]; nothing passes.
+    #[derive(Message)]
+    #[rtype(result = "Result<(), HubError>")]
     struct Occupy(Receiver<()>);
+
+    #[derive(Message)]
+    #[rtype(result = "Result<(), HubError>")]
     struct Tell(Sender<()>);
+
+    #[derive(Message)]
+    #[rtype(result = "Result<(), HubError>")]
     struct Die;
-
-    impl Message for Echo {
-        type Result = Result<u32, HubError>;
-    }
-
-    impl Message for Hold {
-        type Result = Result<(), HubError>;
-    }
-
-    impl Message for Occupy {
-        type Result = Result<(), HubError>;
-    }
-
-    impl Message for Tell {
-        type Result = Result<(), HubError>;
-    }
-
-    impl Message for Die {
-        type Result = Result<(), HubError>;
-    }
 
     impl Handler<Echo> for Desk {
         type Result = Result<u32, HubError>;

@@ -33,18 +33,21 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{self, Instant};
 
-/// The intensity limit: how many deaths an actor may have before it is given up, and how long it rests
-/// between.
+/// The intensity limit: how many deaths an actor may have before it is given up, and how long it rests after
+/// each.
 ///
-/// A panic in a message handler costs that request: the actor restarts at once and the death is not counted,
-/// or whoever finds a request that panics could stop the process with it. Every other death counts: in
-/// `started` or `restarting` or what these wait for, in a timer or anything else spawned (a
-/// `ResponseActFuture` is), a `ctx.stop()`, and any message's once more than 2,000 have killed the actor
-/// without its mailbox ever running empty: it feeds itself. After the first counted death the actor restarts
-/// at once, after the next it rests for `backoff_first`, then twice as long each time up to `backoff_cap`.
-/// Deaths older than `within` are forgotten. One more than `max_restarts` and the actor is given up.
+/// A panic in a message handler costs that message: the actor restarts at once and the death is not counted,
+/// or whoever finds a request that panics could stop the process with it. What counts is
+/// - a panic in `started` or `restarting`, or in what these wait for,
+/// - a panic in a timer or anything else the actor has spawned, a `ResponseActFuture` included,
+/// - a `ctx.stop()`,
+/// - any message's panic once 2,000 in a row have killed the actor, with none answered and its mailbox never
+///   empty in between: it feeds itself, or can do nothing any more.
 ///
-/// The pauses must fit into `within`, or the limit is never reached.
+/// After the first counted death the actor restarts at once, after the next it rests for `backoff_first`,
+/// then twice as long each time up to `backoff_cap`. Deaths older than `within` are forgotten. One more than
+/// `max_restarts` and the actor is given up. The pauses must fit into `within`, or the limit is never
+/// reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Restarts {
     pub max_restarts: u32,
@@ -53,7 +56,7 @@ pub struct Restarts {
     pub backoff_cap: Duration,
 }
 
-/// More than any mailbox holds, so that a mailbox full of requests that panic is not taken for a loop.
+/// More than a mailbox should hold, so that one full of messages that panic is not taken for a loop.
 const BURST: u32 = 2_000;
 
 impl Default for Restarts {
@@ -71,6 +74,15 @@ impl Default for Restarts {
 /// The actors that live as long as the process, in the order they were started.
 #[derive(Clone, Default)]
 pub struct Supervision(Arc<Shared>);
+
+/// What stands between an actor and those who send to it, as far as supervision needs to know.
+pub struct Intake {
+    /// Grows with every message answered.
+    pub answered: Arc<AtomicU64>,
+    /// Awaited at a shutdown before the actor is told to stop: refuses new messages and waits for those under
+    /// way, a `ResponseFuture` among them.
+    pub drained: BoxFuture<'static, ()>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActorHealth {
@@ -107,25 +119,25 @@ impl Supervision {
         A: Supervised + Actor<Context = Context<A>>,
         F: FnOnce(&mut Context<A>) -> A + Send + 'static,
     {
-        self.start_draining(arbiter, name, std::future::ready(()), make)
+        let intake = Intake { answered: Arc::default(), drained: Box::pin(std::future::ready(())) };
+        self.start_behind(intake, arbiter, name, make)
     }
 
-    /// As [`Self::start`]; a shutdown waits for `drained` before it tells the actor to stop.
-    pub fn start_draining<A, F, D>(
+    /// As [`Self::start`], for an actor that gets its messages through an [`Intake`].
+    pub fn start_behind<A, F>(
         &self,
+        intake: Intake,
         arbiter: &ArbiterHandle,
         name: &'static str,
-        drained: D,
         make: F,
     ) -> Addr<A>
     where
         A: Supervised + Actor<Context = Context<A>>,
         F: FnOnce(&mut Context<A>) -> A + Send + 'static,
-        D: Future<Output = ()> + Send + 'static,
     {
         // Actix's own bound (0 is none) holds for one `Addr` only and leaks through its clones.
         let (tx, rx) = channel(0);
-        let child = Arc::new(Child::new(name, Box::pin(drained)));
+        let child = Arc::new(Child::new(name, intake));
         lock(&self.0.children).push(Arc::clone(&child));
         let tenure = Tenure { child: Arc::clone(&child), shared: Arc::clone(&self.0) };
         // If the arbiter is gone, the tenure is dropped with the closure and fails the actor.
@@ -178,7 +190,7 @@ impl Supervision {
     }
 
     /// Stops the actors, the last started first, each once it has handled what its mailbox holds. What it has
-    /// spawned is dropped, but for what `start_draining` waits for.
+    /// spawned is dropped, but for what its [`Intake`] waits for.
     ///
     /// Takes `timeout` at most and gives no actor but the last more than half of what is left, so that one
     /// that hangs leaves time to those below it. Returns the names of those whose time was up: they are
@@ -228,20 +240,22 @@ struct Child {
     restarts: AtomicU64,
     stop: watch::Sender<bool>,
     task: OnceLock<AbortHandle>,
+    answered: Arc<AtomicU64>,
     drained: Mutex<Option<BoxFuture<'static, ()>>>,
     #[cfg(feature = "fault-injection")]
     crash: AtomicBool,
 }
 
 impl Child {
-    fn new(name: &'static str, drained: BoxFuture<'static, ()>) -> Self {
+    fn new(name: &'static str, intake: Intake) -> Self {
         Self {
             name,
             state: watch::Sender::new(State::Starting),
             restarts: AtomicU64::new(0),
             stop: watch::Sender::new(false),
             task: OnceLock::new(),
-            drained: Mutex::new(Some(drained)),
+            answered: intake.answered,
+            drained: Mutex::new(Some(intake.drained)),
             #[cfg(feature = "fault-injection")]
             crash: AtomicBool::new(false),
         }
@@ -317,11 +331,11 @@ where
     let child = &tenure.child;
     // Actix ends an actor that nobody has an address of, even one that lives by its timers.
     let address = actor.address();
-    let mut deaths = Deaths { limit: tenure.shared.restarts, counted: VecDeque::new(), burst: 0 };
+    let mut deaths = Deaths::new(tenure.shared.restarts);
     let mut again = false;
     let failure = loop {
         let death = live(&mut actor, child, again).await;
-        let pause = if !deaths.counts(death.blame) {
+        let pause = if !deaths.counts(death.blame, child.answered.load(Ordering::Relaxed)) {
             Duration::ZERO
         } else if tenure.shutting_down() {
             break None;
@@ -401,7 +415,7 @@ struct Death {
 #[derive(Clone, Copy)]
 enum Blame {
     Actor,
-    /// `settled`: the actor had come to the end of its mailbox since it started.
+    /// `settled`: its mailbox was empty once since it started.
     Request {
         settled: bool,
     },
@@ -412,21 +426,21 @@ struct Deaths {
     limit: Restarts,
     counted: VecDeque<Instant>,
     burst: u32,
+    answered: u64,
 }
 
 impl Deaths {
-    fn counts(&mut self, blame: Blame) -> bool {
-        match blame {
-            Blame::Actor => true,
-            Blame::Request { settled: true } => {
-                self.burst = 0;
-                false
-            }
-            Blame::Request { settled: false } => {
-                self.burst = self.burst.saturating_add(1);
-                self.burst > BURST
-            }
-        }
+    fn new(limit: Restarts) -> Self {
+        Self { limit, counted: VecDeque::new(), burst: 0, answered: 0 }
+    }
+
+    /// `answered` is how many messages the actor has answered so far.
+    fn counts(&mut self, blame: Blame, answered: u64) -> bool {
+        let Blame::Request { settled } = blame else { return true };
+        let progress = settled || answered != self.answered;
+        self.answered = answered;
+        self.burst = if progress { 0 } else { self.burst.saturating_add(1) };
+        self.burst > BURST
     }
 
     /// How long to rest after one more counted death; `None` if it was one too many.

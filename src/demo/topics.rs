@@ -39,4 +39,5 @@ pub const PRODUCTS: &[&str] = &[
     "Pulse door sensor",
 ];
 
-pub const CITIES: &[&str] = &["Hamburg", "Lyon", "Rotterdam", "Gothenburg", "Milan", "Kraków", "Dublin", "Porto", "Vienna"];
+pub const CITIES: &[&str] =
+    &["Hamburg", "Lyon", "Rotterdam", "Gothenburg", "Milan", "Kraków", "Dublin", "Porto", "Vienna"];

@@ -47,9 +47,9 @@ impl Body {
         parse_json(&self.bytes)
     }
 
-    /// Like [`Body::parse`], for bodies that may be left out.
+    /// Like [`Body::parse`], for bodies that may be left out or `null`.
     pub fn parse_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, HttpError> {
-        if self.bytes.is_empty() { Ok(T::default()) } else { self.parse() }
+        if self.bytes.is_empty() { Ok(T::default()) } else { Ok(self.parse::<Option<T>>()?.unwrap_or_default()) }
     }
 }
 
@@ -84,18 +84,21 @@ fn is_json(request: &HttpRequest) -> bool {
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, HttpError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| HttpError::Malformed("the body is not UTF-8".to_owned()))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    // serde stops at the first mismatch; whether the rest is JSON at all decides between 400 and 422.
+    let mismatch = |error: HttpError| match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => error,
+        Err(error) => syntax_error(&error),
+    };
+    if text.trim_ascii_start().starts_with('[') {
+        // serde would take the items for the fields, in the order of their declaration.
+        return Err(mismatch(HubError::invalid("", "wrong_type", "must be an object").into()));
+    }
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
         let error = error.into_inner();
-        if !error.is_data() {
-            return syntax_error(&error);
-        }
-        // serde stops at the first mismatch; whether the rest is JSON at all decides between 400 and 422.
-        match serde_json::from_slice::<IgnoredAny>(bytes) {
-            Ok(_) => shape_error(pointer, &error).into(),
-            Err(error) => syntax_error(&error),
-        }
+        if error.is_data() { mismatch(shape_error(pointer, &error).into()) } else { syntax_error(&error) }
     })?;
     deserializer.end().map_err(|error| syntax_error(&error))?;
     Ok(value)

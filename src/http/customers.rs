@@ -56,7 +56,7 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
         .map_err(|_| HubError::Forbidden("Your role may not do this."))?;
     let mut params = query.list(&["q", "status", "assignedTo", "createdFrom", "createdTo"])?;
     let filter = CustomerFilter {
-        q: params.text("q"),
+        q: params.text("q").filter(|q| !q.trim().is_empty()),
         status: params.one("status"),
         assigned_to: params.assignee("assignedTo", signed.principal())?,
         created_from: params.time("createdFrom")?,

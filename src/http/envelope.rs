@@ -37,6 +37,7 @@ pub async fn seal<B: MessageBody + 'static>(
     let id = RequestId(accepted_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()));
     request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method().clone(), request.path().to_owned());
+    let metrics = request.app_data::<State>().map(|state| state.metrics.clone());
     let span = tracing::info_span!("request", id = %id.0);
     let started = tokio::time::Instant::now();
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
@@ -57,14 +58,14 @@ pub async fn seal<B: MessageBody + 'static>(
     };
     // The route's pattern, not the path as sent: a log line can neither be forged nor hold what was in a query.
     let route = outcome.as_ref().ok().and_then(|response| response.request().match_pattern());
+    let route = route.as_deref().unwrap_or("(no route)");
     let status = outcome.as_ref().map_or_else(|lost| lost.problem.status, |response| response.status().as_u16());
-    tracing::info!(
-        %method,
-        route = route.as_deref().unwrap_or("(no route)"),
-        status,
-        millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "answered"
-    );
+    let took = started.elapsed();
+    if let Some(metrics) = metrics {
+        metrics.answered(method.as_str(), route, status, took);
+    }
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(%method, route, status, millis, "answered");
     outcome.map_err(Error::from)
 }
 

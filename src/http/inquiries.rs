@@ -84,7 +84,7 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
         "q", "status", "priority", "category", "channel", "customerId", "assignedTo", "createdFrom", "createdTo",
     ])?;
     let filter = InquiryFilter {
-        q: params.text("q"),
+        q: params.text("q").filter(|q| !q.trim().is_empty()),
         statuses: params.many("status"),
         priorities: params.many("priority"),
         category: params.text("category"),

@@ -11,6 +11,7 @@ mod gate;
 mod health;
 mod idempotency;
 mod inquiries;
+mod metrics;
 pub mod openapi;
 mod problem;
 mod query;
@@ -32,6 +33,7 @@ use crate::app::Readiness;
 use crate::sessions::{Passwords, RateLimiter, RedisLink, RefreshTokens, Tokens};
 use crate::settings::Settings;
 
+pub use metrics::Metrics;
 pub use problem::{HttpError, Problem};
 
 /// What every handler can reach.
@@ -45,6 +47,7 @@ pub struct HttpState {
     pub limiter: RateLimiter,
     pub redis: Option<RedisLink>,
     pub readiness: Readiness,
+    pub metrics: Metrics,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Arc<HashSet<IpAddr>>,
 }
@@ -71,6 +74,7 @@ pub fn application(
         .wrap(Compress::default())
         .wrap(cors)
         .configure(health::routes)
+        .configure(metrics::routes)
         .configure(move |config| {
             if swagger {
                 openapi::routes(config);

@@ -8,7 +8,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
 use super::problem::Problem;
-use super::{audit, auth, customers, health, inquiries, responses, stats, users};
+use super::{audit, auth, customers, health, inquiries, metrics, responses, stats, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,7 +27,7 @@ use super::{audit, auth, customers, health, inquiries, responses, stats, users};
         responses::list, responses::create, responses::read, responses::edit, responses::submit,
         responses::withdraw, responses::approve, responses::reject, responses::history,
         audit::list, stats::read,
-        health::health, health::live, health::ready,
+        health::health, health::live, health::ready, metrics::metrics,
     ),
     modifiers(&Bearer),
 )]

@@ -15,23 +15,23 @@
 //! each process, and only refreshing a session is refused (503). It must be one server, or a primary behind one
 //! address, and not a cluster: the scripts touch several keys at once.
 
-//mod cache;
-//mod limits;
+mod cache;
+mod limits;
 mod password_rules;
 mod passwords;
 mod redis_link;
-//mod refresh;
+mod refresh;
 mod refresh_token;
 mod tokens;
 
 #[cfg(test)]
 mod testing;
 
-//pub use cache::RedisCache;
-//pub use limits::{Decision, RateLimiter};
+pub use cache::RedisCache;
+pub use limits::{Decision, RateLimiter};
 pub use password_rules::{MAX_PASSWORD, MIN_PASSWORD, Owner, check_password};
 pub use passwords::{Passwords, Verified};
 pub use redis_link::RedisLink;
-//pub use refresh::RefreshTokens;
+pub use refresh::RefreshTokens;
 pub use refresh_token::RefreshToken;
 pub use tokens::{AccessClaims, TokenError, Tokens};

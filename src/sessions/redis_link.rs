@@ -67,6 +67,12 @@ enum Sending {
     OnceOver(u64),
 }
 
+#[derive(Clone, Copy)]
+enum Request<'a> {
+    Command(&'a Cmd),
+    Script(&'a ScriptInvocation<'a>),
+}
+
 impl RedisLink {
     /// Connects in the background, so that a Redis that is down keeps nobody from starting. `prefix` goes before
     /// every key. Must be called inside the runtime that lives as long as the process: the connection lives in it.
@@ -102,12 +108,12 @@ impl RedisLink {
 
     /// Sends a command that may as well be carried out twice.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> HubResult<T> {
-        self.call(Sending::Twice, async |mut connection| command.query_async(&mut connection).await).await
+        self.call(Sending::Twice, Request::Command(command)).await
     }
 
     /// Runs a script that may as well be run twice.
     pub async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> HubResult<T> {
-        self.call(Sending::Twice, async |mut connection| script.invoke_async(&mut connection).await).await
+        self.call(Sending::Twice, Request::Script(script)).await
     }
 
     /// Runs a script at most once, and over the connection numbered `epoch` or not at all.
@@ -116,7 +122,7 @@ impl RedisLink {
         epoch: u64,
         script: &ScriptInvocation<'_>,
     ) -> HubResult<T> {
-        self.call(Sending::OnceOver(epoch), async |mut connection| script.invoke_async(&mut connection).await).await
+        self.call(Sending::OnceOver(epoch), Request::Script(script)).await
     }
 
     /// The number of the connection there is.
@@ -135,12 +141,8 @@ impl RedisLink {
         self.epoch()
     }
 
-    async fn call<T>(
-        &self,
-        sending: Sending,
-        send: impl AsyncFn(MultiplexedConnection) -> RedisResult<T>,
-    ) -> HubResult<T> {
-        match timeout(self.0.pace.call, self.attempt(sending, send)).await {
+    async fn call<T: FromRedisValue>(&self, sending: Sending, request: Request<'_>) -> HubResult<T> {
+        match timeout(self.0.pace.call, self.attempt(sending, request)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 self.timed_out();
@@ -149,18 +151,14 @@ impl RedisLink {
         }
     }
 
-    async fn attempt<T>(
-        &self,
-        sending: Sending,
-        send: impl AsyncFn(MultiplexedConnection) -> RedisResult<T>,
-    ) -> HubResult<T> {
+    async fn attempt<T: FromRedisValue>(&self, sending: Sending, request: Request<'_>) -> HubResult<T> {
         let mut last = sending != Sending::Twice;
         loop {
             let live = self.live().await?;
             if matches!(sending, Sending::OnceOver(epoch) if epoch != live.epoch) {
                 return Err(HubError::Unavailable { what: REDIS });
             }
-            let error = match send(live.connection).await {
+            let error = match request.send(live.connection).await {
                 Ok(answer) => {
                     self.0.timeouts.store(0, Ordering::Relaxed);
                     return Ok(answer);
@@ -208,6 +206,15 @@ impl RedisLink {
         });
         if given_up {
             tracing::warn!(%reason, "lost the connection to Redis");
+        }
+    }
+}
+
+impl Request<'_> {
+    async fn send<T: FromRedisValue>(self, mut connection: MultiplexedConnection) -> RedisResult<T> {
+        match self {
+            Self::Command(command) => command.query_async(&mut connection).await,
+            Self::Script(script) => script.invoke_async(&mut connection).await,
         }
     }
 }

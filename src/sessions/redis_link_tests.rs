@@ -2,7 +2,7 @@ use super::super::testing::{Mode, Wire, connected, link, prefix, redis_url};
 use super::*;
 
 const QUICK: Pace = Pace { call: Duration::from_millis(100), rest: Duration::from_millis(10) };
-const PATIENT: Pace = Pace { call: Duration::from_secs(5), rest: Duration::from_millis(10) };
+const PATIENT: Pace = Pace { call: Duration::from_secs(5), rest: Duration::ZERO };
 
 /// A link through a wire.
 async fn wired(pace: Pace) -> (Wire, RedisLink) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -30,8 +31,24 @@ pub enum Engine {
     Full,
 }
 
-/// Declares `async fn name(hub: &TestHub)` as two tests, one for each engine.
+/// Declares `async fn name(hub: &TestHub)` as two tests, one for each engine; with `with VARIABLES;` in front,
+/// for hubs that have these environment variables.
 macro_rules! on_both_engines {
+    (with $variables:ident; $($name:ident),+ $(,)?) => {
+        $(mod $name {
+            #[test]
+            fn embedded() {
+                let engine = crate::harness::Engine::Embedded;
+                crate::harness::run_with(engine, super::$variables, |hub| Box::pin(super::$name(hub)));
+            }
+
+            #[test]
+            fn full() {
+                let engine = crate::harness::Engine::Full;
+                crate::harness::run_with(engine, super::$variables, |hub| Box::pin(super::$name(hub)));
+            }
+        })+
+    };
     ($($name:ident),+ $(,)?) => {
         $(mod $name {
             #[test]
@@ -60,16 +77,54 @@ pub fn run_with(
     variables: &[(&str, &str)],
     test: impl for<'a> FnOnce(&'a TestHub) -> LocalBoxFuture<'a, ()>,
 ) {
+    run_instances(engine, 1, variables, |hubs| test(&hubs[0]));
+}
+
+/// Like [`run_with`], for `instances` hubs of one deployment, which only [`Engine::Full`] can have.
+pub fn run_instances(
+    engine: Engine,
+    instances: usize,
+    variables: &[(&str, &str)],
+    test: impl for<'a> FnOnce(&'a [TestHub]) -> LocalBoxFuture<'a, ()>,
+) {
     actix_web::rt::System::new().block_on(async {
         let place = Place::prepare(engine).await;
-        let hub = TestHub::start(&place, variables).await;
-        let outcome = std::panic::AssertUnwindSafe(test(&hub)).catch_unwind().await;
-        hub.stop().await;
+        let mut hubs = Vec::new();
+        for _ in 0..instances {
+            hubs.push(TestHub::start(&place, variables).await);
+        }
+        let outcome = std::panic::AssertUnwindSafe(test(&hubs)).catch_unwind().await;
+        for hub in hubs {
+            hub.stop().await;
+        }
         place.remove().await;
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);
         }
     });
+}
+
+/// Asks `condition` again and again, for ten seconds at most, until it holds.
+#[track_caller]
+pub fn eventually<F: Future<Output = bool>>(what: &str, condition: impl FnMut() -> F) -> impl Future<Output = ()> {
+    within(Duration::from_secs(10), what, condition)
+}
+
+/// As [`eventually`], with another limit.
+#[track_caller]
+pub fn within<F: Future<Output = bool>>(
+    limit: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) -> impl Future<Output = ()> {
+    let asked_at = std::panic::Location::caller();
+    async move {
+        let deadline = Instant::now() + limit;
+        while !condition().await {
+            assert!(Instant::now() < deadline, "{asked_at}: within {limit:?} it was not so that {what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
 }
 
 /// Where one test's hubs keep their data.
@@ -188,13 +243,7 @@ impl TestHub {
     }
 
     pub fn anonymous(&self) -> Client {
-        Client {
-            base: self.base.clone(),
-            http: self.http.clone(),
-            token: None,
-            id: Uuid::nil(),
-            email: String::new(),
-        }
+        Client { http: self.http.clone(), ..Client::at(&self.base) }
     }
 
     /// A signed-in user with this role and [`PASSWORD`].
@@ -263,6 +312,17 @@ impl TestHub {
 }
 
 impl Client {
+    /// Someone who is not signed in to the hub at `base`, as in `http://127.0.0.1:3000`.
+    pub fn at(base: &str) -> Self {
+        let (base, http) = (base.to_owned(), reqwest::Client::new());
+        Self { base, http, token: None, id: Uuid::nil(), email: String::new() }
+    }
+
+    /// The same person with another access token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, None, &[]).await
     }
@@ -328,6 +388,32 @@ impl Reply {
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}: {}", self.what, self.text);
         self.json()
+    }
+
+    /// The problem document, complete, if the status is this one.
+    #[track_caller]
+    pub fn problem(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.what, self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.what);
+        let problem = self.json();
+        for name in ["type", "title", "instance", "requestId"] {
+            assert!(problem[name].as_str().is_some_and(|text| !text.is_empty()), "{}: {problem}", self.what);
+        }
+        assert_eq!(problem["status"], status, "{}", self.what);
+        assert_eq!(problem["requestId"], self.header("x-request-id"), "{}", self.what);
+        assert!(self.what.ends_with(problem["instance"].as_str().unwrap()), "{}: {problem}", self.what);
+        problem
+    }
+
+    /// Where the fields are that failed validation.
+    #[track_caller]
+    pub fn invalid(&self) -> Vec<String> {
+        let problem = self.problem(422);
+        let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{}: {problem}", self.what));
+        for error in errors {
+            assert!(["code", "message"].iter().all(|name| error[*name].is_string()), "{}: {problem}", self.what);
+        }
+        errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
     }
 
     pub fn json(&self) -> Value {

@@ -36,6 +36,20 @@ pub enum Db {
     Sqlite { reads: SqlitePool, writes: SqlitePool },
 }
 
+/// Open connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    pub idle: u32,
+    pub used: u32,
+}
+
+impl Connections {
+    fn of(open: u32, idle: usize) -> Self {
+        let idle = u32::try_from(idle).unwrap_or(open).min(open);
+        Self { idle, used: open - idle }
+    }
+}
+
 /// A transaction on either engine. Rolled back when dropped.
 pub(super) enum Tx {
     Postgres(Transaction<'static, Postgres>),
@@ -150,6 +164,15 @@ impl Db {
     /// Whether the database answers.
     pub async fn ping(&self) -> HubResult<()> {
         read!(self, |pool| sqlx::query("select 1").execute(pool).await.map(drop)).map_err(failed)
+    }
+
+    pub fn connections(&self) -> Connections {
+        match self {
+            Self::Postgres(pool) => Connections::of(pool.size(), pool.num_idle()),
+            Self::Sqlite { reads, writes } => {
+                Connections::of(reads.size() + writes.size(), reads.num_idle() + writes.num_idle())
+            }
+        }
     }
 
     pub async fn close(&self) {

@@ -43,5 +43,5 @@ pub mod users;
 
 pub use cache::Storage;
 pub use commit::{Commit, LoadRule, Write, Writer};
-pub use db::{Db, DbSettings};
+pub use db::{Connections, Db, DbSettings};
 pub use list::{Sort, SortKind};

@@ -69,6 +69,15 @@ pub enum Rotation {
 /// How long after a rotation the same request may ask again.
 pub const RETRY_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// Forgets sessions that ended by themselves [`KEPT_FOR`] ago. What they did stays in the audit trail.
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<()>")]
+pub struct ForgetSessions {
+    pub now: Timestamp,
+}
+
+pub const KEPT_FOR: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
+
 #[derive(FromRow)]
 struct RefreshState {
     refresh_hash: Option<String>,
@@ -122,6 +131,25 @@ impl Handler<RotateRefresh> for SessionStore {
                     judge_retry(&rotate, same, state.rotated_at, state.retry_key.as_deref())
                 }
             })
+        })
+    }
+}
+
+impl Handler<ForgetSessions> for SessionStore {
+    type Result = ResponseFuture<HubResult<()>>;
+
+    fn handle(&mut self, ForgetSessions { now }: ForgetSessions, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            const SQL: &str = "delete from sessions where expires_at <= $1";
+            let mut tx = db.begin().await?;
+            write_tx!(&mut tx, |connection| query(SQL)
+                .bind(now.minus(KEPT_FOR))
+                .execute(connection)
+                .await
+                .map(drop))
+            .map_err(failed)?;
+            tx.commit().await
         })
     }
 }

@@ -1,0 +1,251 @@
+//! Rate limits: so many in a window of time, which begins with the first.
+//!
+//! Counted in Redis for all instances together, or else in this process. While Redis is away the process counts by
+//! itself, so the limit then holds for each instance and never opens altogether.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nexus_actors::domain::Timestamp;
+use redis::Script;
+use sha2::{Digest, Sha256};
+
+use super::RedisLink;
+
+/// Counts one more and answers the count and the milliseconds left of its window.
+///
+/// `KEYS`: the window. `ARGV`: its length in milliseconds.
+const COUNT: &str = r"
+local count = redis.call('INCR', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or left > tonumber(ARGV[1]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+    left = tonumber(ARGV[1])
+end
+return {count, left}";
+
+/// Windows kept in memory, some 100 bytes each.
+const MAX_WINDOWS: usize = 100_000;
+/// Windows shared by those for whom there is no room.
+const SHARED: u64 = 256;
+
+/// What became of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub allowed: bool,
+    pub limit: u32,
+    /// How many more are allowed in this window.
+    pub remaining: u32,
+    /// Until the window ends and all is allowed again.
+    pub reset: Duration,
+}
+
+/// All clones count together.
+#[derive(Clone)]
+pub struct RateLimiter {
+    redis: Option<RedisLink>,
+    count: Arc<Script>,
+    local: Arc<Mutex<Windows>>,
+}
+
+/// The counters of this process.
+struct Windows {
+    open: HashMap<u128, Window>,
+    capacity: usize,
+    /// When windows that have ended are next cleared away.
+    sweep_at: Option<Timestamp>,
+    hasher: RandomState,
+}
+
+struct Window {
+    count: u32,
+    ends_at: Timestamp,
+}
+
+impl RateLimiter {
+    pub fn in_process() -> Self {
+        Self::new(None)
+    }
+
+    pub fn in_redis(link: RedisLink) -> Self {
+        Self::new(Some(link))
+    }
+
+    fn new(redis: Option<RedisLink>) -> Self {
+        let local = Arc::new(Mutex::new(Windows::new(MAX_WINDOWS)));
+        Self { redis, count: Arc::new(Script::new(COUNT)), local }
+    }
+
+    /// Counts one more under `key` and says whether that is still within `limit` for its `window`, which must
+    /// always be the same for one key. Refused ones count too, but do not prolong the window.
+    pub async fn check(&self, key: &str, limit: u32, window: Duration, now: Timestamp) -> Decision {
+        let digest = digest(key);
+        let (count, reset) = match self.in_redis_count(digest, window).await {
+            Some(counted) => counted,
+            // A panic in there leaves the counts as they are.
+            None => self.local.lock().unwrap_or_else(PoisonError::into_inner).count(digest, window, now),
+        };
+        Decision { allowed: count <= limit, limit, remaining: limit.saturating_sub(count), reset }
+    }
+
+    async fn in_redis_count(&self, digest: u128, window: Duration) -> Option<(u32, Duration)> {
+        let link = self.redis.as_ref()?;
+        let mut call = self.count.key(link.key(format_args!("limit:{digest:032x}")));
+        call.arg(window.as_millis().clamp(1, i64::MAX as u128).to_string());
+        let (count, left): (u64, u64) = link.run(&call).await.ok()?;
+        Some((u32::try_from(count).unwrap_or(u32::MAX), Duration::from_millis(left)))
+    }
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimiter").field("redis", &self.redis).finish_non_exhaustive()
+    }
+}
+
+impl Windows {
+    fn new(capacity: usize) -> Self {
+        Self { open: HashMap::new(), capacity, sweep_at: None, hasher: RandomState::new() }
+    }
+
+    fn count(&mut self, key: u128, length: Duration, now: Timestamp) -> (u32, Duration) {
+        self.sweep(now);
+        let key = if self.open.contains_key(&key) || self.open.len() < self.capacity {
+            key
+        } else {
+            // A flood of keys must neither take all memory nor get everyone a fresh window: they share some.
+            // By a keyed hash, or one could choose whose.
+            u128::from(self.hasher.hash_one(key) % SHARED)
+        };
+        let fresh = Window { count: 0, ends_at: now.plus(length) };
+        let window = self.open.entry(key).or_insert(fresh);
+        if window.ends_at <= now {
+            *window = Window { count: 0, ends_at: now.plus(length) };
+        }
+        // After a step back of the clock, nobody waits for longer than a window.
+        window.ends_at = window.ends_at.min(now.plus(length));
+        window.count = window.count.saturating_add(1);
+        let left = window.ends_at.millis() - now.millis();
+        (window.count, Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    }
+
+    /// Every ten seconds, so that its cost is spread over many requests.
+    fn sweep(&mut self, now: Timestamp) {
+        const EVERY: Duration = Duration::from_secs(10);
+        let due = self.sweep_at.is_none_or(|at| at <= now || at > now.plus(EVERY));
+        if due {
+            self.open.retain(|_, window| window.ends_at > now);
+            self.sweep_at = Some(now.plus(EVERY));
+        }
+    }
+}
+
+/// Of one size whatever the key, which may be as long as the client likes, and keeps email addresses out of Redis.
+fn digest(key: &str) -> u128 {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().take(16).fold(0, |digest, byte| digest << 8 | u128::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::super::testing::{Mode, Wire, link, link_to, prefix};
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    fn noon() -> Timestamp {
+        Timestamp::parse("2026-03-01T12:00:00Z").unwrap()
+    }
+
+    fn after(seconds: u64) -> Timestamp {
+        noon().plus(Duration::from_secs(seconds))
+    }
+
+    /// The rule both kinds keep, in a window that does not end meanwhile.
+    async fn allows_as_many_as_the_limit(limiter: &RateLimiter) {
+        for count in 1..=5 {
+            let decision = limiter.check("ada", 3, WINDOW, noon()).await;
+            assert_eq!(decision.allowed, count <= 3, "{count}");
+            assert_eq!((decision.limit, decision.remaining), (3, 3_u32.saturating_sub(count)));
+            assert!(decision.reset <= WINDOW && decision.reset > Duration::from_secs(30));
+        }
+        assert!(limiter.check("bob", 3, WINDOW, noon()).await.allowed);
+        assert!(!limiter.check("carol", 0, WINDOW, noon()).await.allowed);
+    }
+
+    #[tokio::test]
+    async fn both_kinds_allow_as_many_as_the_limit() {
+        allows_as_many_as_the_limit(&RateLimiter::in_process()).await;
+        allows_as_many_as_the_limit(&RateLimiter::in_redis(link().await)).await;
+    }
+
+    #[tokio::test]
+    async fn instances_count_together_in_redis() {
+        let link = link().await;
+        let instances = [RateLimiter::in_redis(link.clone()), RateLimiter::in_redis(link)];
+        let checks = (0..100).map(|turn| instances[turn % 2].check("ada", 30, WINDOW, noon()));
+        let allowed = join_all(checks).await.into_iter().filter(|decision| decision.allowed).count();
+        assert_eq!(allowed, 30);
+    }
+
+    #[tokio::test]
+    async fn a_window_in_redis_goes_away_by_itself_and_names_nobody() {
+        let link = link().await;
+        let limiter = RateLimiter::in_redis(link.clone());
+        limiter.check("ada@example.com", 3, WINDOW, noon()).await;
+        let keys: Vec<String> = link.query(redis::cmd("KEYS").arg(link.key("*"))).await.unwrap();
+        assert_eq!(keys.len(), 1);
+        assert!(!keys[0].contains("ada"));
+        let left: i64 = link.query(redis::cmd("PTTL").arg(&keys[0])).await.unwrap();
+        assert!((1..=60_000).contains(&left));
+    }
+
+    #[tokio::test]
+    async fn the_next_window_starts_afresh() {
+        let limiter = RateLimiter::in_process();
+        assert_eq!(limiter.check("ada", 1, WINDOW, noon()).await.reset, WINDOW);
+        let refused = limiter.check("ada", 1, WINDOW, after(59)).await;
+        assert_eq!((refused.allowed, refused.reset), (false, Duration::from_secs(1)));
+        assert!(limiter.check("ada", 1, WINDOW, after(60)).await.allowed);
+    }
+
+    #[tokio::test]
+    async fn a_step_back_of_the_clock_locks_nobody_out_and_opens_nothing() {
+        let limiter = RateLimiter::in_process();
+        limiter.check("ada", 1, WINDOW, after(3_600)).await;
+        let refused = limiter.check("ada", 1, WINDOW, noon()).await;
+        assert_eq!((refused.allowed, refused.reset), (false, WINDOW));
+        assert!(limiter.check("ada", 1, WINDOW, after(60)).await.allowed);
+    }
+
+    #[tokio::test]
+    async fn throttling_goes_on_without_redis() {
+        let wire = Wire::new().await;
+        let limiter = RateLimiter::in_redis(link_to(&wire.url, &prefix()).await);
+        assert!(limiter.check("ada", 2, WINDOW, noon()).await.allowed);
+        wire.set(Mode::Cut).await;
+        let mut allowed = 0;
+        for _ in 0..10 {
+            allowed += u32::from(limiter.check("ada", 2, WINDOW, noon()).await.allowed);
+        }
+        assert_eq!(allowed, 2);
+    }
+
+    #[test]
+    fn a_flood_of_keys_is_bounded_and_opens_nothing() {
+        let mut windows = Windows::new(1_000);
+        for key in 0..100_000_u128 {
+            windows.count(key << 64, WINDOW, noon());
+        }
+        assert!(windows.open.len() <= 1_000 + SHARED as usize);
+        assert_eq!(windows.count(0, WINDOW, noon()).0, 2, "who had a window keeps it");
+        assert!(windows.count(u128::MAX, WINDOW, noon()).0 > 100, "who had none shares one");
+        windows.count(1, WINDOW, after(60));
+        assert_eq!(windows.open.len(), 1, "windows that have ended are cleared away");
+    }
+}
