@@ -62,12 +62,15 @@ impl AssignmentBalancer {
         }
         self.sweeping = true;
         let desk = self.desk.clone();
-        let sweep = async move { desk.hand_out().await }.into_actor(self).map(|outcome, actor, ctx| {
+        // In a task of its own: were one inquiry to make it panic, the actor would live on.
+        let task = actix_rt::spawn(async move { desk.hand_out().await });
+        let sweep = task.into_actor(self).map(|outcome, actor, ctx| {
             actor.sweeping = false;
-            if let Err(error) = outcome {
-                tracing::warn!(%error, "waiting inquiries stay waiting until the next sweep");
-            } else if std::mem::take(&mut actor.again) {
-                actor.sweep(ctx);
+            match outcome {
+                Ok(Ok(())) if std::mem::take(&mut actor.again) => actor.sweep(ctx),
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "waiting inquiries stay waiting until the next sweep"),
+                Err(error) => tracing::error!(%error, "a sweep of the waiting inquiries died"),
             }
         });
         ctx.spawn(sweep);

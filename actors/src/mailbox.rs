@@ -134,7 +134,6 @@ macro_rules! panics_on_demand {
         impl ::actix::Handler<$crate::mailbox::Panic> for $actor {
             type Result = Result<(), $crate::error::HubError>;
 
-            #[expect(clippy::panic, reason = "fault injection")]
             fn handle(&mut self, _: $crate::mailbox::Panic, _: &mut Self::Context) -> Self::Result {
                 panic!("told to panic");
             }

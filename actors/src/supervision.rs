@@ -12,64 +12,25 @@
 //! Supervised actors must not use `cancel_future`: actix keeps a cancellation pending across a restart while
 //! it numbers futures from the start again, so it would hit a new timer.
 
-use std::any::Any;
-use std::cell::Cell;
-use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{self, Poll, ready};
 use std::time::Duration;
 
-use actix::dev::{ContextFut, channel::channel};
-use actix::fut::{ActorFuture, wrap_future};
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, SpawnHandle, Supervised};
+use actix::dev::channel::channel;
+use actix::{Actor, Addr, Context, Supervised};
 use actix_rt::ArbiterHandle;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{self, Instant};
 
-/// The intensity limit: how many deaths an actor may have before it is given up, and how long it rests after
-/// each.
-///
-/// A panic in a message handler costs that message: the actor restarts at once and the death is not counted,
-/// or whoever finds a request that panics could stop the process with it. What counts is
-/// - a panic in `started` or `restarting`, or in what these wait for,
-/// - a panic in a timer or anything else the actor has spawned, a `ResponseActFuture` included,
-/// - a `ctx.stop()`,
-/// - any message's panic once 2,000 in a row have killed the actor, with none answered and its mailbox never
-///   empty in between: it feeds itself, or can do nothing any more.
-///
-/// After the first counted death the actor restarts at once, after the next it rests for `backoff_first`,
-/// then twice as long each time up to `backoff_cap`. Deaths older than `within` are forgotten. One more than
-/// `max_restarts` and the actor is given up. The pauses must fit into `within`, or the limit is never
-/// reached.
-#[derive(Clone, Copy, Debug)]
-pub struct Restarts {
-    pub max_restarts: u32,
-    pub within: Duration,
-    pub backoff_first: Duration,
-    pub backoff_cap: Duration,
-}
+mod life;
+mod restarts;
 
-/// More than a mailbox should hold, so that one full of messages that panic is not taken for a loop.
-const BURST: u32 = 2_000;
+pub use restarts::Restarts;
 
-impl Default for Restarts {
-    /// Gives up a crash loop after some three seconds, and a timer that panics oftener than every ten.
-    fn default() -> Self {
-        Self {
-            max_restarts: 6,
-            within: Duration::from_secs(60),
-            backoff_first: Duration::from_millis(100),
-            backoff_cap: Duration::from_secs(5),
-        }
-    }
-}
+use life::{panic_message, supervise};
 
 /// The actors that live as long as the process, in the order they were started.
 #[derive(Clone, Default)]
@@ -322,218 +283,6 @@ impl Drop for Tenure {
             self.fail("its thread has ended");
         }
     }
-}
-
-async fn supervise<A>(tenure: Tenure, mut actor: ContextFut<A, Context<A>>)
-where
-    A: Supervised + Actor<Context = Context<A>>,
-{
-    let child = &tenure.child;
-    // Actix ends an actor that nobody has an address of, even one that lives by its timers.
-    let address = actor.address();
-    let mut deaths = Deaths::new(tenure.shared.restarts);
-    let mut again = false;
-    let failure = loop {
-        let death = live(&mut actor, child, again).await;
-        let pause = if !deaths.counts(death.blame, child.answered.load(Ordering::Relaxed)) {
-            Duration::ZERO
-        } else if tenure.shutting_down() {
-            break None;
-        } else if let Some(pause) = deaths.pause(Instant::now()) {
-            pause
-        } else {
-            break Some(death.cause);
-        };
-        child.state.send_replace(State::Restarting);
-        let restarts = child.restarts.fetch_add(1, Ordering::Relaxed) + 1;
-        tracing::error!(actor = child.name, cause = death.cause, restarts, ?pause, "actor died, restarting");
-        if pause.is_zero() {
-            // Requests that panic one after the other must not keep the thread from its other actors.
-            tokio::task::yield_now().await;
-        } else {
-            // A shutdown doesn't wait for the pause: what is queued gets its chance now.
-            let _ = time::timeout(pause, child.told_to_stop()).await;
-        }
-        again = true;
-    };
-    // Dropped alive, a `ContextFut` runs the actor's hooks once more, `started` among them.
-    actor.ctx().terminate();
-    drop(address);
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(actor)));
-    if let Err(panic) = dropped {
-        tracing::error!(actor = child.name, cause = panic_message(&*panic), "panic while dropping the actor");
-    }
-    if let Some(cause) = failure {
-        tenure.fail(&cause);
-    }
-}
-
-/// Runs the actor until it dies.
-async fn live<A>(actor: &mut ContextFut<A, Context<A>>, child: &Arc<Child>, again: bool) -> Death
-where
-    A: Supervised + Actor<Context = Context<A>>,
-{
-    let life = Rc::new(Life::default());
-    let mut end = Ok(());
-    if again {
-        end = catch_unwind(AssertUnwindSafe(|| {
-            #[cfg(feature = "fault-injection")]
-            child.crash_if_told();
-            actor.restart();
-        }));
-    }
-    if end.is_ok() {
-        attend(actor.ctx(), child, &life);
-        let poll = |cx: &mut task::Context<'_>| {
-            life.own_turn.set(false);
-            let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *actor).poll(cx)));
-            polled.map_or_else(|panic| Poll::Ready(Err(panic)), |poll| poll.map(Ok))
-        };
-        end = poll_fn(poll).await;
-    }
-    let stage = life.stage.get();
-    // Actix notes which spawned future it polls, but may still have the note when it has turned to a message.
-    let own_work = life.own_turn.get() && actor.ctx().handle() != SpawnHandle::default();
-    match end {
-        Ok(()) => Death { cause: "it stopped itself".to_owned(), blame: Blame::Actor },
-        Err(panic) => {
-            let blame = if own_work || stage == Stage::Starting {
-                Blame::Actor
-            } else {
-                Blame::Request { settled: stage == Stage::Settled }
-            };
-            Death { cause: panic_message(&*panic).to_owned(), blame }
-        }
-    }
-}
-
-struct Death {
-    cause: String,
-    blame: Blame,
-}
-
-#[derive(Clone, Copy)]
-enum Blame {
-    Actor,
-    /// `settled`: its mailbox was empty once since it started.
-    Request {
-        settled: bool,
-    },
-}
-
-/// The deaths that [`Restarts`] counts.
-struct Deaths {
-    limit: Restarts,
-    counted: VecDeque<Instant>,
-    burst: u32,
-    answered: u64,
-}
-
-impl Deaths {
-    fn new(limit: Restarts) -> Self {
-        Self { limit, counted: VecDeque::new(), burst: 0, answered: 0 }
-    }
-
-    /// `answered` is how many messages the actor has answered so far.
-    fn counts(&mut self, blame: Blame, answered: u64) -> bool {
-        let Blame::Request { settled } = blame else { return true };
-        let progress = settled || answered != self.answered;
-        self.answered = answered;
-        self.burst = if progress { 0 } else { self.burst.saturating_add(1) };
-        self.burst > BURST
-    }
-
-    /// How long to rest after one more counted death; `None` if it was one too many.
-    fn pause(&mut self, now: Instant) -> Option<Duration> {
-        self.counted.retain(|&death| now.duration_since(death) <= self.limit.within);
-        self.counted.push_back(now);
-        let deaths = u32::try_from(self.counted.len()).unwrap_or(u32::MAX);
-        match deaths.checked_sub(2) {
-            _ if deaths > self.limit.max_restarts => None,
-            None => Some(Duration::ZERO),
-            Some(doublings) => {
-                let grown = self.limit.backoff_first.saturating_mul(2_u32.saturating_pow(doublings));
-                Some(grown.min(self.limit.backoff_cap))
-            }
-        }
-    }
-}
-
-/// How far the actor has come since its last start, told from inside.
-#[derive(Default)]
-struct Life {
-    stage: Cell<Stage>,
-    /// In this poll actix is through with the messages and has turned to what the actor spawned.
-    own_turn: Cell<bool>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
-    #[default]
-    Starting,
-    Up,
-    Settled,
-}
-
-fn attend<A>(ctx: &mut Context<A>, child: &Arc<Child>, life: &Rc<Life>)
-where
-    A: Actor<Context = Context<A>>,
-{
-    // Actix polls what an actor waits for newest first and takes no message before all is done: this comes
-    // after whatever `started` waits for and before the first message.
-    let (up, child_up) = (Rc::clone(life), Arc::clone(child));
-    ctx.wait(wrap_future(async move {
-        up.stage.set(Stage::Up);
-        child_up.state.send_replace(State::Running);
-    }));
-    let child = Arc::clone(child);
-    let told_to_stop = Box::pin(async move { child.told_to_stop().await });
-    ctx.spawn(Attendant { life: Rc::clone(life), told_to_stop });
-}
-
-/// The first future spawned in an actor. Actix polls those after the mailbox, so that this one finds it
-/// empty, unless a message has just made the actor wait.
-///
-/// After such a message actix polls it last instead of first, or first again. While it is last, the panic of
-/// a timer passes for a request's: it goes uncounted, and the next life starts in order.
-struct Attendant {
-    life: Rc<Life>,
-    told_to_stop: Pin<Box<dyn Future<Output = ()>>>,
-}
-
-impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Attendant {
-    type Output = ();
-
-    fn poll(
-        mut self: Pin<&mut Self>,
-        _: &mut A,
-        ctx: &mut Context<A>,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<()> {
-        self.life.own_turn.set(!ctx.waiting());
-        if ctx.waiting() {
-            return Poll::Pending;
-        }
-        self.life.stage.set(Stage::Settled);
-        ready!(self.told_to_stop.as_mut().poll(cx));
-        ctx.stop();
-        Poll::Ready(())
-    }
-}
-
-#[cfg(feature = "fault-injection")]
-impl Child {
-    #[expect(clippy::panic, reason = "fault injection")]
-    fn crash_if_told(&self) {
-        if self.crash.load(Ordering::SeqCst) {
-            panic!("told to crash");
-        }
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a message")
 }
 
 /// No code that could panic runs under these locks.

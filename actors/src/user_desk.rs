@@ -46,12 +46,14 @@ pub struct ChangeProfile {
     pub new_password_hash: Option<String>,
 }
 
-/// Records a sign-in whose credentials were verified.
+/// Records a sign-in whose credentials were verified. `Contended` when they have changed since.
 #[derive(Clone, Message)]
 #[rtype(result = "HubResult<()>")]
 pub struct StartSession {
     pub session: NewSession,
     pub request_id: String,
+    /// The stored hash that the password was verified against.
+    pub verified: String,
     /// The password hashed with today's parameters, when the stored hash has older ones.
     pub rehashed: Option<String>,
 }
@@ -170,14 +172,12 @@ impl Handler<StartSession> for UserDesk {
     fn handle(&mut self, start: StartSession, _: &mut Self::Context) -> Self::Result {
         let desk = self.clone();
         Box::pin(async move {
-            let StartSession { session, request_id, rehashed } = start;
+            let StartSession { session, request_id, verified, rehashed } = start;
             let (user_id, at) = (session.user_id, session.created_at);
             let event = session_event(EventType::SessionStarted, Some(session.id), user_id, &request_id, at);
-            let mut commit = Commit::new(Write::InsertSession(session), event);
-            if let Some(password_hash) = rehashed {
-                commit = commit.and(Write::SetPassword { user_id, password_hash });
-            }
-            desk.writer.ask(commit).await
+            let kept = rehashed.unwrap_or_else(|| verified.clone());
+            let confirm = Write::ConfirmPassword { user_id, verified, kept };
+            desk.writer.ask(Commit::new(confirm, event).and(Write::InsertSession(session))).await
         })
     }
 }

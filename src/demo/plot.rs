@@ -15,7 +15,8 @@ use super::script::{Ending, Step, script};
 use super::staff::CSO_COUNT;
 use super::topics::{CATEGORIES, TECHNICAL, Topic};
 
-/// Always the same story, so that what one person sees another can look up.
+/// Always the same story, so that what one person sees another can look up. The times have a sequence of their own,
+/// or the texts would depend on the hour.
 const SEED: u64 = 20_240_229;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -77,14 +78,15 @@ pub enum Deed {
 
 /// From the first working hour after `start` to `end`.
 pub fn plot(start: Timestamp, end: Timestamp) -> Plot {
-    let mut rng = StdRng::seed_from_u64(SEED);
-    let opening = working(start, &mut rng);
+    let mut times = StdRng::seed_from_u64(SEED + 1);
+    let opening = working(start, &mut times);
     let mut planner = Planner {
         end,
         stays: Vec::new(),
         decks: CATEGORIES.iter().map(|(name, _, topics)| Deck::new(name, topics)).collect(),
         plot: Plot { letters: Vec::new(), beats: vec![(end.minus(GONE), Deed::CsoGoesAway)] },
-        rng,
+        words: StdRng::seed_from_u64(SEED),
+        times,
     };
     planner.customers(opening.plus(HOUR));
     planner.past(opening.plus(3 * HOUR));
@@ -100,7 +102,8 @@ struct Planner {
     stays: Vec<(Timestamp, Timestamp)>,
     decks: Vec<Deck>,
     plot: Plot,
-    rng: StdRng,
+    words: StdRng,
+    times: StdRng,
 }
 
 impl Planner {
@@ -110,20 +113,20 @@ impl Planner {
         let mut joins = first;
         for (index, person) in PEOPLE.iter().enumerate() {
             joins = match index.checked_sub(FOUNDERS) {
-                None => joins.plus(minutes(1..=2, &mut self.rng)),
+                None => joins.plus(minutes(1..=2, &mut self.times)),
                 Some(turn) => {
                     let evenly = first.plus(DAY + span * turn as u32 / late);
-                    working(evenly.plus(minutes(0..=600, &mut self.rng)), &mut self.rng)
+                    working(evenly.plus(minutes(0..=600, &mut self.times)), &mut self.times)
                 }
             };
             self.deed(joins, Deed::AddCustomer(index));
             if index < FOUNDERS && index % 2 == 0 && person.is_business() {
-                let at = first.plus(70 * MINUTE + minutes(0..=45, &mut self.rng));
+                let at = first.plus(70 * MINUTE + minutes(0..=45, &mut self.times));
                 self.deed(at, Deed::GiveOwnCso { customer: index, cso: index / 2 % CSO_COUNT });
             }
             let leaves = LEAVERS.iter().find(|(leaver, _)| *leaver == index).map(|(_, status)| {
-                let at = self.end.minus(minutes(5 * 1_440..=13 * 1_440, &mut self.rng));
-                let at = working(at, &mut self.rng);
+                let at = self.end.minus(minutes(5 * 1_440..=13 * 1_440, &mut self.times));
+                let at = working(at, &mut self.times);
                 self.deed(at, Deed::SetStatus { customer: index, status: *status });
                 at
             });
@@ -135,8 +138,8 @@ impl Planner {
         let last = self.end.minus(PAST_ENDS);
         let share = between(first, last) / PAST as u32;
         for turn in 0..PAST {
-            let at = first.plus(share * turn as u32 + share.mul_f64(self.rng.random()));
-            let usual = writing(at, &mut self.rng);
+            let at = first.plus(share * turn as u32 + share.mul_f64(self.times.random()));
+            let usual = writing(at, &mut self.times);
             let asked = if (first..last).contains(&usual) { usual } else { at };
             let ending = match turn * 100 / PAST {
                 _ if turn % 19 == 11 => Ending::Unanswered,
@@ -154,8 +157,8 @@ impl Planner {
     /// Plans what follows on a letter, each step in working hours.
     fn unfold(&mut self, letter: usize, asked: Timestamp, ending: Ending) {
         let mut at = asked;
-        for (step, range) in script(letter, ending, &self.plot.letters[letter].1.reply, &mut self.rng) {
-            at = working(at.plus(minutes(range, &mut self.rng)), &mut self.rng);
+        for (step, range) in script(letter, ending, &self.plot.letters[letter].1.reply, &mut self.words) {
+            at = working(at.plus(minutes(range, &mut self.times)), &mut self.times);
             if at >= self.end.minus(5 * MINUTE) {
                 // Only the closing can come so late, and it can wait.
                 break;
@@ -184,18 +187,18 @@ impl Planner {
             _ => self.category(true),
         };
         let letter = self.letter(last, category, ending == Ending::Unassigned);
-        let steps = script(letter, ending, &self.plot.letters[letter].1.reply, &mut self.rng);
+        let steps = script(letter, ending, &self.plot.letters[letter].1.reply, &mut self.words);
         let mut at = last;
         for (step, range) in steps.into_iter().rev() {
             self.deed(at, Deed::Advance { letter, step });
-            at = at.minus(minutes(range, &mut self.rng));
+            at = at.minus(minutes(range, &mut self.times));
         }
         self.deed(at, Deed::Ask(letter));
     }
 
     fn category(&mut self, technical: bool) -> &'static str {
         loop {
-            let mut drawn = self.rng.random_range(0..100);
+            let mut drawn = self.words.random_range(0..100);
             for (name, share, _) in CATEGORIES {
                 if drawn < *share && (technical || *name != TECHNICAL) {
                     return name;
@@ -212,10 +215,10 @@ impl Planner {
             .filter(|&index| at < self.stays[index].1)
             .filter(|&index| !stranger || !PEOPLE[index].is_business())
             .collect();
-        let customer = there[self.rng.random_range(0..there.len())];
+        let customer = there[self.words.random_range(0..there.len())];
         let deck = self.decks.iter().position(|deck| deck.category == category).unwrap_or_default();
-        let drawn = self.decks[deck].draw(&mut self.rng);
-        let letter = Letter::new(drawn, &PEOPLE[customer], &mut self.rng);
+        let drawn = self.decks[deck].draw(&mut self.words);
+        let letter = Letter::new(drawn, &PEOPLE[customer], &mut self.words);
         self.plot.letters.push((customer, letter));
         self.plot.letters.len() - 1
     }

@@ -3,7 +3,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use nexus_actors::desk::permit_any;
 use nexus_actors::domain::customer::email_key;
 use nexus_actors::domain::policy::Action;
-use nexus_actors::domain::user::{Availability, NewUser, User};
+use nexus_actors::domain::user::{Availability, Credentials, NewUser, User};
 use nexus_actors::domain::validation::{MAX_NAME, present};
 use nexus_actors::domain::{Checks, Timestamp};
 use nexus_actors::store::sessions::{FindSession, NewSession, RotateRefresh, Rotation};
@@ -124,15 +124,32 @@ pub async fn register(state: State, signed: Signed, body: Body) -> Result<HttpRe
 pub async fn login(request: HttpRequest, state: State, body: Body) -> Result<HttpResponse, HttpError> {
     let sign_in: SignIn = body.parse()?;
     throttle(&state, &request, &sign_in.email).await?;
-    let found = state.hub.users.ask(FindCredentials(sign_in.email.replace('\0', ""))).await?;
+    match start_session(&state, &request, &sign_in).await {
+        // The password or the user changed meanwhile; how they are now decides.
+        Err(HttpError::Hub(HubError::Contended)) => start_session(&state, &request, &sign_in).await,
+        outcome => outcome,
+    }
+}
+
+async fn start_session(
+    state: &HttpState,
+    request: &HttpRequest,
+    sign_in: &SignIn,
+) -> Result<HttpResponse, HttpError> {
+    // Nobody's email has a NUL. Leaving it out would let one user be tried under any number of throttled names.
+    let found = if sign_in.email.contains('\0') {
+        None
+    } else {
+        state.hub.users.ask(FindCredentials(sign_in.email.clone())).await?
+    };
     let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
     let verified = state.passwords.verify(sign_in.password.clone(), hash).await?;
-    let user = match found {
-        Some(credentials) if verified.ok && credentials.user.is_active => credentials.user,
+    let Credentials { user, password_hash } = match found {
+        Some(credentials) if verified.ok && credentials.user.is_active => credentials,
         Some(_) | None => return Err(REFUSED),
     };
     let rehashed =
-        if verified.needs_rehash { Some(state.passwords.hash(sign_in.password).await?) } else { None };
+        if verified.needs_rehash { Some(state.passwords.hash(sign_in.password.clone()).await?) } else { None };
 
     let now = state.hub.clock.now();
     let session_id = new_id();
@@ -142,9 +159,9 @@ pub async fn login(request: HttpRequest, state: State, body: Body) -> Result<Htt
     state.refresh_tokens.start(session_id, &hash, expires_at).await?;
     let refresh_hash = state.refresh_tokens.for_row(&hash);
     let session = NewSession { id: session_id, user_id: user.id, created_at: now, expires_at, refresh_hash };
-    let request_id = RequestId::of(&request).to_string();
-    state.hub.user_desk.ask(StartSession { session, request_id, rehashed }).await?;
-    pair(&state, user, session_id, refresh.as_str(), now)
+    let request_id = RequestId::of(request).to_string();
+    state.hub.user_desk.ask(StartSession { session, request_id, verified: password_hash, rehashed }).await?;
+    pair(state, user, session_id, refresh.as_str(), now)
 }
 
 /// Exchanges a refresh token for a new pair. The token is spent; using it again ends the session, unless it is

@@ -112,8 +112,12 @@ fn cors(settings: &Settings) -> Cors {
             "RateLimit-Reset", "Retry-After", "X-Request-Id",
         ])
         .max_age(600);
+    if listed(&settings.http.cors_origin).any(|origin| origin == "*") {
+        // Whatever else is listed: credentials and a wildcard together would let every site act for its visitors.
+        return cors.allow_any_origin();
+    }
     for origin in listed(&settings.http.cors_origin) {
-        cors = if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin).supports_credentials() };
+        cors = cors.allowed_origin(origin).supports_credentials();
     }
     cors
 }

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, generated from the handlers, and Swagger UI.
 
 use actix_web::web;
+use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::SortOrder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
@@ -29,6 +30,8 @@ use super::{audit, auth, customers, health, inquiries, metrics, responses, stats
         audit::list, stats::read,
         health::health, health::live, health::ready, metrics::metrics,
     ),
+    // Those that only parameters refer to; the rest is found by itself.
+    components(schemas(EntityType, SortOrder)),
     modifiers(&Bearer),
 )]
 struct Document;

@@ -77,16 +77,26 @@ fn extract(request: &HttpRequest) -> Result<Signed, HttpError> {
     }
 }
 
-/// `If-Match: "<version>"`; `*` and an absent header ask for nothing.
+/// What `If-Match` names when no version can ever match.
+const NO_VERSION: i64 = 0;
+
+/// `If-Match: "<version>"`; `*` and an absent header ask for nothing. A tag the hub never gave matches nothing,
+/// and neither does a weak one (RFC 9110, section 13.1.1).
 fn if_match(request: &HttpRequest) -> Result<Option<i64>, HttpError> {
     let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
         return Ok(None);
     }
-    let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    let version = version.parse().map_err(|_| {
-        HttpError::Malformed("If-Match must be * or the ETag of the entity, such as \"3\"".to_owned())
-    })?;
-    Ok(Some(version))
+    let tag = text.strip_prefix("W/").unwrap_or(text);
+    match tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) {
+        Some(tag) if tag.contains('"') => Err(malformed()),
+        Some(_) if text.starts_with("W/") => Ok(Some(NO_VERSION)),
+        Some(tag) => Ok(Some(tag.parse().unwrap_or(NO_VERSION))),
+        None => text.parse().map(Some).map_err(|_| malformed()),
+    }
+}
+
+fn malformed() -> HttpError {
+    HttpError::Malformed("If-Match must be * or one ETag of the entity, such as \"3\"".to_owned())
 }

@@ -59,7 +59,7 @@ pub async fn read(request: HttpRequest, state: State, signed: Signed, id: PathId
             description = "Nobody deactivates themselves or changes their own role"),
         EntityWriteProblems))]
 pub async fn change(state: State, signed: Signed, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
-    permit_any(signed.principal(), Action::WriteUsers)?;
+    permit_any(signed.principal(), Action::ReadUsers)?;
     let patch = body.parse().and_then(|patch: UserPatch| Ok(patch.validate().map_err(HubError::Invalid)?));
     let target = Target::User(id.0);
     let patch = after_permission(&state.hub, signed.principal(), Action::WriteUsers, target, patch).await?;

@@ -69,8 +69,12 @@ for _, key in ipairs(KEYS) do
 end
 return 1";
 
-/// `KEYS`: the generation. `ARGV`: the new one.
-const RENEW: &str = "redis.call('SET', KEYS[1], ARGV[1]) return 1";
+/// It expires, rarely, so that a prefix no longer used leaves nothing behind.
+///
+/// `KEYS`: the generation. `ARGV`: its time in milliseconds, the new one.
+const RENEW: &str = "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1]) return 1";
+
+const GENERATION_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug)]
 pub struct RedisCache(Arc<Inner>);
@@ -216,7 +220,7 @@ impl Inner {
     async fn renew(&self, epoch: u64) -> bool {
         let doubts = self.standing.borrow().doubts;
         let mut call = self.renew.key(&self.generation);
-        call.arg(id(Uuid::new_v4()));
+        call.arg(millis(GENERATION_TTL)).arg(id(Uuid::new_v4()));
         // At most once: a second time, the same generation might come after someone else's newer one.
         let renewed = self.link.run_over::<i64>(epoch, &call).await.is_ok();
         if renewed {
@@ -238,7 +242,8 @@ async fn keep_usable(link: RedisLink, mut changes: watch::Receiver<Standing>, in
         let renewed = renewing.renew(epoch).await;
         drop(renewing);
         if renewed {
-            let doubted = |standing: &Standing| standing.renewed.is_none_or(|it| it.doubts != standing.doubts);
+            let doubted =
+                |standing: &Standing| standing.renewed.is_none_or(|it| it.doubts != standing.doubts);
             tokio::select! {
                 _ = link.reconnected(Some(epoch)) => {}
                 _ = changes.wait_for(doubted) => {}

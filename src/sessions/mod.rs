@@ -7,7 +7,7 @@
 //! | [`tokens`] | access tokens (JWT) |
 //! | [`refresh_token`] | refresh tokens: their text, and the one that follows each |
 //! | [`refresh`] | which refresh token is the current one, kept in Redis or in the database |
-//! | [`redis_link`] | the one connection to Redis, and what happens while it is down |
+//! | [`redis_link`], [`redis_connection`] | the one connection to Redis, and what happens while it is down |
 //! | [`cache`] | the cache of entities in Redis |
 //! | [`limits`] | rate limits, counted in Redis or in this process |
 //!
@@ -19,6 +19,7 @@ mod cache;
 mod limits;
 mod password_rules;
 mod passwords;
+mod redis_connection;
 mod redis_link;
 mod refresh;
 mod refresh_token;

@@ -16,7 +16,8 @@ const LANES: u32 = 1;
 const QUEUE: usize = 50;
 
 /// Stands in for the hash of a user there is not. No password has it, as nobody ever computed it.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bmV4dXMtaHViLW5vYm9keQ$bm9ib2R5IGV2ZXIgY29tcHV0ZWQgdGhpcyBhcyBoYXM";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bmV4dXMtaHViLW5vYm9keQ$bm9ib2R5IGV2ZXIgY29tcHV0ZWQgdGhpcyBhcyBoYXM";
 
 const ACTOR: &str = "PasswordHasher";
 
@@ -64,7 +65,10 @@ impl Passwords {
         self.run(move || verify(&password, hash.as_deref())).await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> HubResult<T> + Send + 'static) -> HubResult<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> HubResult<T> + Send + 'static,
+    ) -> HubResult<T> {
         let closed = |_| HubError::ActorFailed { actor: ACTOR };
         let overloaded = |_| HubError::Overloaded { actor: ACTOR };
         let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(overloaded)?;

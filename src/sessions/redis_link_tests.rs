@@ -1,3 +1,5 @@
+use tokio::time::Instant;
+
 use super::super::testing::{Mode, Wire, connected, link, prefix, redis_url};
 use super::*;
 
@@ -116,7 +118,7 @@ async fn neither_errors_nor_debug_output_show_the_password() {
 #[tokio::test]
 async fn the_task_ends_with_the_last_link() {
     let link = link().await;
-    let inner = Arc::downgrade(&link.0);
+    let state = Arc::downgrade(&link.0.state);
     drop(link);
-    assert!(inner.upgrade().is_none());
+    assert!(state.upgrade().is_none());
 }

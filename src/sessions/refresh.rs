@@ -1,4 +1,5 @@
-//! Which refresh token of a session is the current one: kept in Redis, or else in the session's row.
+//! Which refresh token of a session is the current one: kept in Redis, or else in the session's row. Each is good
+//! for one use (refresh token rotation, RFC 9700, section 4.14.2).
 
 use std::sync::Arc;
 
@@ -65,7 +66,8 @@ struct Scripts {
 
 impl RefreshTokens {
     pub fn in_redis(link: RedisLink) -> Self {
-        let scripts = Scripts { start: Script::new(START), rotate: Script::new(ROTATE), end: Script::new(END) };
+        let scripts =
+            Scripts { start: Script::new(START), rotate: Script::new(ROTATE), end: Script::new(END) };
         Self::Redis(RedisRefreshTokens { link, scripts: Arc::new(scripts) })
     }
 
@@ -134,7 +136,12 @@ impl RedisRefreshTokens {
             Some([current, previous, rotated_at, retry_key]) => {
                 let just_spent = *previous == rotate.presented && *current == rotate.successor;
                 let rotated_at = rotated_at.parse().ok().and_then(chrono::DateTime::from_timestamp_millis);
-                judge_retry(&rotate, just_spent, rotated_at.map(Timestamp::from_utc), retry_key.strip_prefix('+'))
+                judge_retry(
+                    &rotate,
+                    just_spent,
+                    rotated_at.map(Timestamp::from_utc),
+                    retry_key.strip_prefix('+'),
+                )
             }
             Some(_) => Rotation::Rotated,
         })

@@ -144,10 +144,19 @@ async fn the_same_request_may_ask_again_for_a_while() {
             (2, Some("another"), Rotation::Reused),
             (2, None, Rotation::Reused),
         ] {
-            assert_eq!(kind.rotate_with(id, "a", "b", seconds, key).await, expected, "{}: {seconds} {key:?}", kind.name);
+            assert_eq!(
+                kind.rotate_with(id, "a", "b", seconds, key).await,
+                expected,
+                "{}: {seconds} {key:?}",
+                kind.name
+            );
         }
         assert_eq!(kind.rotate(id, "b", "c", 5).await, Rotation::Rotated);
-        assert_eq!(kind.rotate_with(id, "a", "b", 5, Some("k")).await, Rotation::Reused, "its successor is spent");
+        assert_eq!(
+            kind.rotate_with(id, "a", "b", 5, Some("k")).await,
+            Rotation::Reused,
+            "its successor is spent"
+        );
     }
 }
 
@@ -160,7 +169,12 @@ async fn a_retry_key_lasts_for_one_rotation() {
         assert_eq!(kind.rotate_with(id, "b", "c", 3, Some("k")).await, Rotation::Reused, "{}", kind.name);
         let id = kind.session("a").await;
         kind.rotate_with(id, "a", "b", 1, Some("")).await;
-        assert_eq!(kind.rotate(id, "a", "b", 2).await, Rotation::Reused, "{}: no key is not the empty one", kind.name);
+        assert_eq!(
+            kind.rotate(id, "a", "b", 2).await,
+            Rotation::Reused,
+            "{}: no key is not the empty one",
+            kind.name
+        );
         assert_eq!(kind.rotate_with(id, "a", "b", 2, Some("")).await, Rotation::Rotated, "{}", kind.name);
     }
 }
@@ -170,7 +184,10 @@ async fn a_request_that_raced_the_rotation_is_no_reuse() {
     for kind in both().await {
         let id = kind.session("a").await;
         kind.rotate(id, "a", "b", 5).await;
-        let raced = |arrived| RotateRefresh { arrived_at: kind.at(arrived), ..request(id, "a", "b", kind.at(6), None) };
+        let raced = |arrived| RotateRefresh {
+            arrived_at: kind.at(arrived),
+            ..request(id, "a", "b", kind.at(6), None)
+        };
         assert_eq!(kind.tokens.rotate(raced(4)).await.unwrap(), Rotation::Rotated, "{}", kind.name);
         assert_eq!(kind.tokens.rotate(raced(5)).await.unwrap(), Rotation::Rotated, "{}", kind.name);
         assert_eq!(kind.tokens.rotate(raced(6)).await.unwrap(), Rotation::Reused, "{}", kind.name);
@@ -182,7 +199,11 @@ async fn fifty_at_once_yield_one_successor() {
     for kind in both().await {
         let id = kind.session("a").await;
         let rotations = join_all((0..50).map(|_| kind.rotate(id, "a", "b", 1))).await;
-        assert!(rotations.iter().all(|rotation| *rotation == Rotation::Rotated), "{}: {rotations:?}", kind.name);
+        assert!(
+            rotations.iter().all(|rotation| *rotation == Rotation::Rotated),
+            "{}: {rotations:?}",
+            kind.name
+        );
         // Had it rotated twice, the token before would now be another.
         assert_eq!(kind.rotate(id, "b", "c", 2).await, Rotation::Rotated, "{}", kind.name);
         let different = join_all((0..50).map(|n| {

@@ -49,7 +49,9 @@ impl Tokens {
             return Err(TokenError::Invalid);
         }
         // In constant time, or the MAC could be found byte by byte.
-        self.mac(b"nexus refresh", session_id, &nonce).verify_truncated_left(mac).map_err(|_| TokenError::Invalid)?;
+        self.mac(b"nexus refresh", session_id, &nonce)
+            .verify_truncated_left(mac)
+            .map_err(|_| TokenError::Invalid)?;
         Ok(RefreshToken { session_id, nonce, text: text.to_owned() })
     }
 
@@ -161,9 +163,15 @@ mod tests {
         let tokens = tokens("secret");
         let good = tokens.new_refresh(Uuid::now_v7()).as_str().to_owned();
         let body = good.strip_prefix("nxr_").unwrap();
-        for text in
-            ["", "nxr_", body, &format!("nxk_{body}"), &format!("{good}="), &format!("{good}AA"), &good[..good.len() - 2]]
-        {
+        for text in [
+            "",
+            "nxr_",
+            body,
+            &format!("nxk_{body}"),
+            &format!("{good}="),
+            &format!("{good}AA"),
+            &good[..good.len() - 2],
+        ] {
             assert_eq!(tokens.parse_refresh(text), Err(TokenError::Invalid), "{text}");
         }
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::RedisLink;
-use super::redis_link::Pace;
+use super::redis_connection::Pace;
 
 /// `TEST_REDIS_URL`, or the local one.
 pub fn redis_url() -> String {

@@ -102,7 +102,13 @@ impl Tokens {
 
     /// # Errors
     /// `Internal` if signing fails, which only a defect could make it.
-    pub fn issue_access(&self, user_id: Uuid, session_id: Uuid, role: Role, now: Timestamp) -> HubResult<String> {
+    pub fn issue_access(
+        &self,
+        user_id: Uuid,
+        session_id: Uuid,
+        role: Role,
+        now: Timestamp,
+    ) -> HubResult<String> {
         let iat = now.millis().div_euclid(1000);
         let ttl = i64::try_from(self.access_ttl.as_secs()).unwrap_or(i64::MAX);
         let claims = Claims {
@@ -128,9 +134,8 @@ impl Tokens {
         // Compared whole: another algorithm, `typ` or `kid`, a key brought along (`jku`, `jwk`, `x5u`, `x5c`) and
         // extensions we would have to understand (`crit`) are all refused.
         let (_, key) = self.accepted.iter().find(|(known, _)| *known == header).ok_or(TokenError::Invalid)?;
-        let claims: Claims = jsonwebtoken::decode(token, key, &self.validation)
-            .map_err(|_| TokenError::Invalid)?
-            .claims;
+        let claims: Claims =
+            jsonwebtoken::decode(token, key, &self.validation).map_err(|_| TokenError::Invalid)?.claims;
         let now = now.millis();
         let in_future = |seconds: i64| seconds.saturating_mul(1000) > now.saturating_add(LEEWAY);
         if claims.typ != CLAIM_TYPE || in_future(claims.nbf) || in_future(claims.iat) {

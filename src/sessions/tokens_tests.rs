@@ -93,7 +93,11 @@ fn every_claim_is_required() {
         let mut fewer = claims.clone();
         fewer.as_object_mut().unwrap().remove(name);
         assert_eq!(verify(&header, &fewer), Err(TokenError::Invalid), "{name} missing");
-        assert_eq!(verify(&header, &with(&claims, name, Value::Null)), Err(TokenError::Invalid), "{name} null");
+        assert_eq!(
+            verify(&header, &with(&claims, name, Value::Null)),
+            Err(TokenError::Invalid),
+            "{name} null"
+        );
     }
 }
 

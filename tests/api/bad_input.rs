@@ -34,7 +34,7 @@ fn writes() -> impl Iterator<Item = (Operation, Body)> {
     })
 }
 
-/// Put whole into a field of its own, 128 levels and more are refused by the parser.
+/// The parser goes down 128 levels.
 fn nested(levels: usize) -> String {
     format!("{{\"deep\":{}{}}}", "[".repeat(levels), "]".repeat(levels))
 }
@@ -48,14 +48,14 @@ async fn what_is_no_json_is_400(hub: &TestHub) {
         for bytes in NO_JSON {
             send(&targets.admin, &operation.method, &path, "application/json", *bytes).await.problem(400);
         }
-        let empty = send(&targets.admin, &operation.method, &path, "application/json", "").await;
         if body.optional {
-            assert_ne!(empty.status, 400, "{path}: {}", empty.text);
+            // Someone else's session, because one of these is the sign-out.
+            for left_out in ["", "null"] {
+                let answer = send(&hub.admin().await, &operation.method, &path, "application/json", left_out).await;
+                assert!(![400, 422].contains(&answer.status), "{path}: {}", answer.text);
+            }
         } else {
-            empty.problem(400);
-        }
-        if operation.path.ends_with("/auth/logout") {
-            break;
+            send(&targets.admin, &operation.method, &path, "application/json", "").await.problem(400);
         }
     }
 }
@@ -171,7 +171,7 @@ fn wrong_types(schema: &Value) -> impl Iterator<Item = Value> {
         Value::Number(number) => allowed != "integer" || number.is_f64(),
         Value::Bool(_) => allowed != "boolean",
         Value::Object(_) => allowed != "object",
-        Value::Array(_) => true,
+        Value::Array(_) => allowed != "array",
         Value::Null => !nullable,
     })
 }

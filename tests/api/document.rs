@@ -143,6 +143,7 @@ impl Targets {
             "assigneeId" => json!(self.user),
             "email" => json!(format!("{}@example.com", Uuid::new_v4().simple())),
             "channel" => json!("chat"),
+            "password" | "newPassword" => json!("seven copper lanterns"),
             "url" => json!("https://hooks.example.com/in"),
             _ => match type_of(schema) {
                 "string" => json!("seven brisk otters paint"),

@@ -284,3 +284,7 @@ text_enum!(HistoryAction {
     Sent = "sent",
     DeliveryFailed = "delivery_failed",
 });
+
+#[cfg(test)]
+#[path = "response_tests.rs"]
+mod tests;

@@ -37,6 +37,9 @@ pub enum Write {
     InsertUser { user: User, password_hash: String },
     UpdateUser(User),
     SetPassword { user_id: Uuid, password_hash: String },
+    /// Goes before `InsertSession`: the hash a password was verified against must still be that of an active user.
+    /// `kept` replaces it, or is the same.
+    ConfirmPassword { user_id: Uuid, verified: String, kept: String },
     InsertSession(sessions::NewSession),
     /// Ends one session; one that has ended already is left alone.
     EndSession { session_id: Uuid, at: Timestamp },
@@ -153,6 +156,9 @@ async fn apply(work: &mut Work, write: Write) -> HubResult<()> {
         Write::InsertUser { user, password_hash } => users::insert(work, &user, &password_hash).await,
         Write::UpdateUser(user) => users::update(work, &user).await,
         Write::SetPassword { user_id, password_hash } => users::set_password(work, user_id, &password_hash).await,
+        Write::ConfirmPassword { user_id, verified, kept } => {
+            users::confirm_password(work, user_id, &verified, &kept).await
+        }
         Write::InsertSession(session) => sessions::insert(work, &session).await,
         Write::EndSession { session_id, at } => sessions::end(work, session_id, at).await,
         Write::EndSessions { user_id, except, at } => sessions::end_all(work, user_id, except, at).await,

@@ -245,6 +245,26 @@ pub(super) async fn set_password(work: &mut Work, user_id: Uuid, password_hash: 
     one_row(affected)
 }
 
+/// Locks the user's row. A change of password or a deactivation that comes later waits for it and then ends the
+/// session this one begins; after one that came earlier, no row is left to confirm.
+pub(super) async fn confirm_password(
+    work: &mut Work,
+    user_id: Uuid,
+    verified: &str,
+    kept: &str,
+) -> HubResult<()> {
+    const SQL: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2 and is_active";
+    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(user_id)
+        .bind(verified)
+        .bind(kept)
+        .execute(connection)
+        .await
+        .map(|done| done.rows_affected()))
+    .map_err(failed)?;
+    one_row(affected)
+}
+
 /// One more inquiry for a CSO. `within_capacity` makes it conditional; `false` is answered when there is no
 /// room. The row's lock is what keeps two instances from filling the last place twice.
 pub(super) async fn take_load(

@@ -1,8 +1,11 @@
+use std::cell::{Cell, RefCell};
+
+use futures_util::future::{join, join_all};
 use nexus_actors::domain::user::{Role, User};
 use serde_json::json;
 
 use super::{Session, pointers, refreshed, refused, sign_in, try_refresh, try_sign_in};
-use crate::harness::{PASSWORD, TestHub, on_both_engines};
+use crate::harness::{PASSWORD, Reply, TestHub, on_both_engines};
 
 const EMAIL: &str = "ada@example.com";
 const NEW_PASSWORD: &str = "eleven quiet herons wade home";
@@ -15,6 +18,8 @@ on_both_engines!(
     a_change_of_role_ends_the_sessions_that_had_the_old_one,
     a_new_password_ends_the_other_sessions,
     other_changes_of_a_user_end_no_session,
+    no_sign_in_with_the_old_password_outlives_a_race_with_its_change,
+    no_sign_in_outlives_a_race_with_a_deactivation,
 );
 
 async fn signing_out_ends_the_session_of_the_token_presented_and_no_other(hub: &TestHub) {
@@ -110,6 +115,50 @@ async fn other_changes_of_a_user_end_no_session(hub: &TestHub) {
     admin.patch(&user_path(&user), change).await.expect(200);
     session.client.put("/auth/profile", json!({"lastName": "King"})).await.expect(200);
     lives_on(hub, &session).await;
+}
+
+async fn no_sign_in_with_the_old_password_outlives_a_race_with_its_change(hub: &TestHub) {
+    hub.make_user(Role::Cso, EMAIL).await;
+    let here = sign_in(hub, EMAIL).await;
+    let change = json!({"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD});
+    let raced = sign_ins_during(hub, here.client.put("/auth/profile", change)).await;
+    for session in &raced {
+        ended(hub, session).await;
+    }
+    lives_on(hub, &here).await;
+}
+
+async fn no_sign_in_outlives_a_race_with_a_deactivation(hub: &TestHub) {
+    let admin = hub.admin().await;
+    let user = hub.make_user(Role::Cso, EMAIL).await;
+    let path = user_path(&user);
+    let raced = sign_ins_during(hub, admin.patch(&path, json!({"isActive": false}))).await;
+    admin.patch(&path, json!({"isActive": true})).await.expect(200);
+    for session in &raced {
+        ended(hub, session).await;
+    }
+}
+
+/// Signs in over and over, from several clients, until `change` has been answered; answers with the sessions that
+/// came of it.
+async fn sign_ins_during(hub: &TestHub, change: impl Future<Output = Reply>) -> Vec<Session> {
+    let (changed, sessions) = (Cell::new(false), RefCell::new(Vec::new()));
+    let clients = (0..8).map(|_| async {
+        while !changed.get() {
+            let reply = try_sign_in(hub, EMAIL, PASSWORD).await;
+            if reply.status == 200 {
+                sessions.borrow_mut().push(Session::of(hub, &reply.json()));
+            } else {
+                refused(reply);
+            }
+        }
+    });
+    let change = async {
+        change.await.expect(200);
+        changed.set(true);
+    };
+    join(join_all(clients), change).await;
+    sessions.into_inner()
 }
 
 async fn ended(hub: &TestHub, session: &Session) {

@@ -34,7 +34,7 @@ async fn admins_and_managers_list_users_by_role_and_activity(hub: &TestHub) {
         assert_eq!(ids(caller, "/users?role=cso&isActive=true").await, [active.id]);
         assert_eq!(ids(caller, "/users?isActive=false").await, [inactive.id]);
         assert_eq!(ids(caller, "/users?role=manager").await, [manager.id]);
-        assert_eq!(ids(caller, "/users?role=admin&isActive=false").await, []);
+        assert!(ids(caller, "/users?role=admin&isActive=false").await.is_empty());
     }
     active.get("/users").await.expect(403);
     refused(hub.anonymous().get("/users").await);

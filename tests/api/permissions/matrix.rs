@@ -75,7 +75,7 @@ pub const SELF_SERVICE: &[&str] = &["GET /auth/profile", "POST /auth/logout", "P
 
 /// For everyone.
 pub const PUBLIC: &[&str] =
-    &["GET //health", "GET //health/live", "GET //health/ready", "POST /auth/login", "POST /auth/refresh"];
+    &["GET //health", "GET //health/live", "GET //health/ready", "GET //metrics", "POST /auth/login", "POST /auth/refresh"];
 
 impl Row {
     /// With `None` where the endpoint is about no object that exists.

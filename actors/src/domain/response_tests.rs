@@ -1,0 +1,130 @@
+use proptest::prelude::*;
+
+use super::*;
+use ResponseAction::{Approve, ConfirmDelivery, Edit, FailDelivery, Reject, Submit, Withdraw};
+use ResponseStatus::{Approved, DeliveryFailed, Draft, PendingApproval, Rejected, Sent};
+
+/// The life cycle of contract section 4: everything else is refused.
+const LIFE_CYCLE: &[(ResponseStatus, ResponseAction, ResponseStatus)] = &[
+    (Draft, Edit, Draft),
+    (Draft, Submit, PendingApproval),
+    (PendingApproval, Withdraw, Draft),
+    (PendingApproval, Approve, Approved),
+    (PendingApproval, Reject, Rejected),
+    (Rejected, Edit, Draft),
+    (Approved, ConfirmDelivery, Sent),
+    (Approved, FailDelivery, DeliveryFailed),
+    (DeliveryFailed, Submit, PendingApproval),
+];
+
+fn person(n: u8) -> Uuid {
+    Uuid::from_u128(u128::from(n) + 1)
+}
+
+fn at(step: usize) -> Timestamp {
+    let start = Timestamp::parse("2026-06-01T08:00:00Z").unwrap();
+    start.plus(std::time::Duration::from_secs(step as u64))
+}
+
+fn draft() -> Response {
+    Response::draft(Uuid::nil(), Uuid::nil(), "first".to_owned(), person(0), at(0))
+}
+
+/// Takes `action` as a desk would. What delivery does to a response beyond its status is not of interest here.
+fn take(
+    response: &Response,
+    action: ResponseAction,
+    by: Uuid,
+    text: &str,
+    now: Timestamp,
+) -> Result<Response, InvalidTransition> {
+    match action {
+        Edit => response.edit(by, text.to_owned(), now),
+        Submit => response.submit(now),
+        Withdraw => response.withdraw(now),
+        Approve => response.approve(by, Some(text.to_owned()), now),
+        Reject => response.reject(text.to_owned(), now),
+        ConfirmDelivery | FailDelivery => response.advance(action, now),
+    }
+}
+
+#[test]
+fn every_status_takes_the_actions_of_the_life_cycle_and_no_other() {
+    let mut taken = 0;
+    for &from in ResponseStatus::ALL {
+        for &action in ResponseAction::ALL {
+            let response = Response { status: from, ..draft() };
+            let expected = LIFE_CYCLE.iter().find(|(f, a, _)| (*f, *a) == (from, action)).map(|(_, _, to)| *to);
+            assert_eq!(from.after(action), expected, "{from}, {action}");
+            let outcome = take(&response, action, person(1), "second", at(1)).map(|after| after.status);
+            assert_eq!(outcome, expected.ok_or(InvalidTransition { from, attempted: action }), "{from}, {action}");
+            taken += usize::from(expected.is_some());
+        }
+    }
+    assert_eq!((ResponseStatus::ALL.len(), ResponseAction::ALL.len(), taken), (6, 7, LIFE_CYCLE.len()));
+}
+
+#[test]
+fn a_new_round_forgets_the_decision_before() {
+    let submitted = draft().submit(at(1)).unwrap();
+    let rejected = submitted.reject("Be kinder.".to_owned(), at(2)).unwrap();
+    assert_eq!((rejected.approval_notes.as_deref(), rejected.decided_at), (Some("Be kinder."), Some(at(2))));
+    let edited = rejected.edit(person(0), "kinder".to_owned(), at(3)).unwrap();
+    assert_eq!(edited.approval_notes.as_deref(), Some("Be kinder."), "in sight while the author works on it");
+    let again = edited.submit(at(4)).unwrap();
+    assert_eq!((again.approval_notes, again.decided_at, again.submitted_at), (None, None, Some(at(4))));
+}
+
+#[test]
+fn submitting_someone_elses_draft_makes_nobody_its_writer() {
+    let edited = draft().edit(person(1), "second".to_owned(), at(1)).unwrap();
+    let submitted = edited.submit(at(2)).unwrap();
+    for (who, wrote) in [(0, true), (1, true), (2, false)] {
+        assert_eq!(submitted.is_written_by(person(who)), wrote, "{who}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_tried_in_whatever_order(
+        steps in prop::collection::vec((prop::sample::select(ResponseAction::ALL), 0u8..4, "[a-z]{1,8}"), 0..40),
+    ) {
+        let mut response = draft();
+        let mut writers = vec![person(0)];
+        // The text, its revision and who approved it.
+        let mut approved: Option<(String, i64, Uuid)> = None;
+        for (step, (action, by, text)) in steps.into_iter().enumerate() {
+            let by = person(by);
+            let Ok(after) = take(&response, action, by, &text, at(step)) else {
+                prop_assert_eq!(response.status.after(action), None);
+                continue;
+            };
+            match action {
+                Edit => writers.push(by),
+                Approve => {
+                    prop_assert_eq!(response.status, PendingApproval);
+                    approved = Some((response.message.clone(), response.revision, by));
+                }
+                Submit => approved = None,
+                Withdraw | Reject | ConfirmDelivery | FailDelivery => {}
+            }
+            let expected_text = if action == Edit { &text } else { &response.message };
+            prop_assert_eq!(&after.message, expected_text);
+            prop_assert_eq!(after.revision, response.revision + i64::from(action == Edit));
+            prop_assert_eq!(after.version, response.version + 1);
+            prop_assert_eq!(after.updated_at, at(step));
+            prop_assert_eq!(
+                (after.id, after.inquiry_id, after.responded_by, after.created_at),
+                (response.id, response.inquiry_id, response.responded_by, response.created_at)
+            );
+            prop_assert!(response.editors.iter().all(|editor| after.editors.contains(editor)));
+            prop_assert!((0..4).map(person).all(|one| after.is_written_by(one) == writers.contains(&one)));
+            // From the approval to the end of its delivery, it is that text that was approved by that person.
+            let stands = matches!(after.status, Approved | Sent | DeliveryFailed);
+            let claimed = after.approved_by.map(|by| (after.message.clone(), after.revision, by));
+            prop_assert_eq!(&claimed, if stands { &approved } else { &None });
+            prop_assert_eq!(stands, approved.is_some());
+            response = after;
+        }
+    }
+}
