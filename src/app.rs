@@ -197,7 +197,7 @@ fn create_directory(database: &DatabaseSettings) -> Result<(), StartError> {
 }
 
 /// Two hubs on one SQLite file would serve each other stale reads from memory.
-fn lock_database(database: &DatabaseSettings) -> Result<Option<File>, StartError> {
+pub fn lock_database(database: &DatabaseSettings) -> Result<Option<File>, StartError> {
     let Some(path) = sqlite_path(database) else { return Ok(None) };
     create_directory(database)?;
     let lock = format!("{path}.lock");

@@ -9,7 +9,7 @@ use nexus_actors::domain::user::{NewUser, Role};
 use nexus_actors::user_desk::CreateUser;
 use nexus_actors::{Clock, Hub, HubError, HubSettings};
 
-use crate::app::{App, open_storage};
+use crate::app::{App, lock_database, open_storage};
 use crate::sessions::Passwords;
 use crate::settings::{LogFormat, Settings};
 use crate::{bootstrap, demo, http};
@@ -82,7 +82,7 @@ impl Cli {
             Command::Serve => serve(settings).await,
             Command::Migrate => migrate(&settings).await,
             Command::User(UserCommand::Create(arguments)) => create_user(&settings, arguments).await,
-            Command::Demo => demo::load(&settings).await,
+            Command::Demo => load_demo(&settings).await,
             Command::Openapi => Ok(()),
         })
     }
@@ -124,6 +124,12 @@ async fn migrate(settings: &Settings) -> Result<(), Failure> {
     open_storage(settings, None)?.db.migrate().await?;
     println!("The schema is up to date ({}).", describe_storage(settings));
     Ok(())
+}
+
+/// Not beside a hub on the same SQLite file: it keeps what it has read, and the demo changes what it has made.
+async fn load_demo(settings: &Settings) -> Result<(), Failure> {
+    let _lock = lock_database(&settings.database)?;
+    demo::load(settings).await
 }
 
 async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<(), Failure> {

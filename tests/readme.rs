@@ -1,6 +1,8 @@
 //! The README's walk-through is true: its commands run against a fresh hub and answer what it shows, ids and
 //! times aside. Needs bash, curl and jq, like its readers.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 

@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
+use uuid::Uuid;
 
 use crate::clock::{Clock, new_id};
-use crate::domain::Event;
-use crate::domain::assignment::{Assignment, Decision, choose};
+use crate::domain::assignment::{Assignment, Candidate, Decision, choose};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::Inquiry;
+use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
-use crate::store::customers::{CustomerStore, GetCustomer};
 use crate::store::inquiries::{InquiryStore, ListWaiting};
 use crate::store::users::{ListCandidates, UserStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
 
 /// How often the queue is looked at without being told to: for room that appeared on another instance.
 const SWEEP: Duration = Duration::from_secs(5);
-/// Waiting inquiries looked at in one go.
+/// Waiting inquiries read in one go.
 const BATCH: i64 = 100;
 
 /// Whom an inquiry should go to, by the rules of contract section 7. Decides, changes nothing.
@@ -26,7 +26,7 @@ const BATCH: i64 = 100;
 #[rtype(result = "HubResult<Decision>")]
 pub struct ChooseAssignee {
     pub category: String,
-    pub own_cso: Option<uuid::Uuid>,
+    pub own_cso: Option<Uuid>,
 }
 
 /// Room may have appeared: hands waiting inquiries out.
@@ -44,7 +44,6 @@ pub struct AssignmentBalancer {
 #[derive(Clone)]
 pub(crate) struct Balance {
     pub clock: Clock,
-    pub customers: Mailbox<CustomerStore>,
     pub inquiries: Mailbox<InquiryStore>,
     pub users: Mailbox<UserStore>,
     pub writer: Mailbox<Writer>,
@@ -111,32 +110,47 @@ impl Handler<TakeUpWaiting> for AssignmentBalancer {
 }
 
 impl Balance {
-    /// Goes through the queue in its order until nobody has room.
+    /// Goes through the queue in its order until nobody has room, or nobody who has may take what is left.
     async fn hand_out(&self) -> HubResult<()> {
         loop {
-            let waiting = self.inquiries.ask(ListWaiting { limit: BATCH }).await?;
-            let mut assigned = false;
-            for inquiry in &waiting {
-                match self.assign(inquiry).await {
-                    Ok(taken) => assigned |= taken,
-                    // Another instance was faster; the next look shows how things are.
-                    Err(HubError::Contended | HubError::NoRoom) => assigned = true,
-                    Err(error) => return Err(error),
-                }
-            }
-            if !assigned {
-                return Ok(());
+            match self.round().await {
+                // Another instance, or someone by hand, was faster; the next round sees how things are.
+                Err(HubError::Contended | HubError::NoRoom) => {}
+                settled => return settled,
             }
         }
     }
 
-    async fn assign(&self, inquiry: &Inquiry) -> HubResult<bool> {
-        let candidates = self.users.ask(ListCandidates).await?;
-        let customer = self.customers.ask(GetCustomer(inquiry.customer_id)).await?;
-        let own_cso = customer.and_then(|customer| customer.assigned_to);
-        let decision = choose(&inquiry.category, own_cso, &candidates);
-        let Some(assignee) = decision.assignee else { return Ok(false) };
-        let now = self.clock.now();
+    /// One way through the queue, with one look at who has room: room that appears meanwhile must not go to
+    /// whatever is looked at next, past what was looked at before. It comes with a nudge of its own.
+    async fn round(&self) -> HubResult<()> {
+        let mut candidates = self.users.ask(ListCandidates).await?;
+        let mut after = None;
+        while candidates.iter().any(Candidate::has_room) {
+            let waiting = self.inquiries.ask(ListWaiting { after, limit: BATCH }).await?;
+            let Some(last) = waiting.last() else { return Ok(()) };
+            after = Some(last.inquiry.place());
+            for one in &waiting {
+                let decision = choose(&one.inquiry.category, one.own_cso, &candidates);
+                let Some(assignee) = decision.assignee else { continue };
+                let now = self.clock.now();
+                self.assign(&one.inquiry, assignee, decision, now).await?;
+                if let Some(taken) = candidates.iter_mut().find(|candidate| candidate.user_id == assignee) {
+                    taken.open += 1;
+                    taken.last_assigned_at = Some(now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn assign(
+        &self,
+        inquiry: &Inquiry,
+        assignee: Uuid,
+        decision: Decision,
+        now: Timestamp,
+    ) -> HubResult<()> {
         let after = inquiry.assign(Some(assignee), now);
         let entity = (EntityType::Inquiry, inquiry.id);
         let event = Event::of(new_id(), EventType::InquiryAssigned, entity, Some(inquiry), &after, now);
@@ -150,7 +164,6 @@ impl Balance {
             candidates: decision.considered,
         };
         let write = Write::UpdateInquiry { before: inquiry.clone(), after, load: LoadRule::WithinCapacity };
-        self.writer.ask(Commit::new(write, event).and(Write::InsertAssignment(assignment))).await?;
-        Ok(true)
+        self.writer.ask(Commit::new(write, event).and(Write::InsertAssignment(assignment))).await
     }
 }

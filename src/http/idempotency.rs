@@ -79,7 +79,13 @@ async fn keep<B: MessageBody + 'static>(
     let status = response.status();
     let no_store = response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value == "no-store");
     let passing = status.is_server_error()
-        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::UNAUTHORIZED);
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::UNAUTHORIZED
+                | StatusCode::METHOD_NOT_ALLOWED
+        );
     if passing || no_store {
         logged(state.hub.idempotency.ask(ReleaseKey(claim)).await);
         return Ok(response);

@@ -191,8 +191,8 @@ async fn auto_moves_an_inquiry_to_whoever_the_rules_choose(hub: &TestHub) {
     let decision = decisions(&admin, &inquiry).await.pop().unwrap();
     assert_eq!((&decision["reason"], &decision["actorId"]), (&json!("lowest_load"), &Value::Null));
     // With nobody else to go to, it stays.
-    change(&admin, &busy, json!({"availability": "away"})).await;
     change(&admin, &idle, json!({"maxOpenInquiries": 1})).await;
+    change(&admin, &busy, json!({"availability": "away"})).await;
     assert_eq!(assign(&manager, &inquiry, json!("auto")).await["assignedTo"], json!(idle.id));
     assert_eq!(load(&admin, &idle).await, 1);
 }

@@ -26,9 +26,10 @@ async fn a_new_inquiry_has_the_defaults_of_the_contract(hub: &TestHub) {
     assert_eq!((reply.status, reply.header("etag")), (201, "\"1\""));
     let inquiry = reply.json();
     assert_eq!(reply.header("location"), format!("/api/v1{}", path("inquiries", &inquiry)));
+    let now = hub.clock.now();
     let expected = json!({
-        "id": inquiry["id"], "version": 1, "createdAt": "2026-06-01T08:00:00.000Z",
-        "updatedAt": "2026-06-01T08:00:00.000Z", "customerId": customer["id"], "subject": "Where is it?",
+        "id": inquiry["id"], "version": 1, "createdAt": now, "updatedAt": now,
+        "customerId": customer["id"], "subject": "Where is it?",
         "message": " Late.\r\n", "status": "pending", "priority": "medium", "category": "general",
         "channel": "api", "externalId": null, "threadId": null, "assignedTo": null, "assignedAt": null
     });
@@ -123,7 +124,7 @@ async fn a_put_takes_the_whole_and_clears_what_is_left_out(hub: &TestHub) {
         expected[field] = value.clone();
     }
     expected["version"] = json!(2);
-    expected["updatedAt"] = json!("2026-06-01T08:00:01.000Z");
+    expected["updatedAt"] = json!(hub.clock.now());
     assert_eq!(changed, expected);
 
     let bare = json!({"subject": "S3", "message": "M3"});
@@ -193,8 +194,8 @@ async fn an_inquiry_is_found_by_everything_it_is(hub: &TestHub) {
         ("assignedTo=none".to_owned(), vec![&second]),
         ("q=parc".to_owned(), vec![&first]),
         ("q=parc&status=closed".to_owned(), vec![]),
-        ("createdFrom=2026-06-01T08:00:00Z".to_owned(), vec![&first, &second]),
-        ("createdTo=2026-06-01T08:00:00Z".to_owned(), vec![]),
+        (format!("createdFrom={}", hub.clock.now()), vec![&first, &second]),
+        (format!("createdTo={}", hub.clock.now()), vec![]),
         ("sortBy=priority".to_owned(), vec![&second, &first]),
     ];
     for (query, expected) in cases {
@@ -214,7 +215,8 @@ async fn the_audit_trail_tells_an_inquirys_life(hub: &TestHub) {
     admin.post(&format!("{own}/assign"), json!({"assigneeId": cso.id})).await.expect(200);
     let trail = format!("/audit?entityId={}&sortOrder=asc", inquiry["id"].as_str().unwrap());
     let trail = admin.get(&trail).await.expect(200)["data"].clone();
-    let told: Vec<_> = trail.as_array().unwrap().iter().map(|one| (&one["action"], &one["actorId"])).collect();
+    let told: Vec<_> =
+        trail.as_array().unwrap().iter().map(|one| (one["action"].as_str().unwrap(), one["actorId"].clone())).collect();
     let expected = [
         ("inquiry.created", json!(admin.id)),
         ("inquiry.assigned", Value::Null),
@@ -224,8 +226,6 @@ async fn the_audit_trail_tells_an_inquirys_life(hub: &TestHub) {
         ("inquiry.reopened", json!(cso.id)),
         ("inquiry.assigned", json!(admin.id)),
     ];
-    let expected: Vec<_> = expected.iter().map(|(action, actor)| (json!(action), actor)).collect();
-    let expected: Vec<_> = expected.iter().map(|(action, actor)| (action, *actor)).collect();
     assert_eq!(told, expected);
 }
 

@@ -1,16 +1,21 @@
 //! Black-box tests: the real server on a port of its own, once on the embedded default and once on PostgreSQL
 //! with Redis.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod assignment;
 mod auth;
 mod bad_input;
+mod cache;
 mod conventions;
 mod document;
 mod harness;
 mod hostile;
+mod idempotency;
 mod inquiries;
 mod openapi;
 mod origins;
+mod panics;
 mod permissions;
 mod responses;
 mod transitions;

@@ -22,6 +22,12 @@ pub struct Candidate {
     pub last_assigned_at: Option<Timestamp>,
 }
 
+impl Candidate {
+    pub fn has_room(&self) -> bool {
+        self.accepts_work && self.open < self.capacity
+    }
+}
+
 text_enum!(
     /// Why a candidate was or was not chosen.
     Finding {
@@ -85,9 +91,7 @@ pub struct Assignment {
 ///
 /// The customer's own CSO needs no matching skill: knowing the customer outranks knowing the category.
 pub fn choose(category: &str, own_cso: Option<Uuid>, candidates: &[Candidate]) -> Decision {
-    let own = candidates.iter().find(|candidate| {
-        Some(candidate.user_id) == own_cso && candidate.accepts_work && candidate.open < candidate.capacity
-    });
+    let own = candidates.iter().find(|candidate| Some(candidate.user_id) == own_cso && candidate.has_room());
     let mut eligible: Vec<&Candidate> =
         candidates.iter().filter(|candidate| finding(category, candidate) == Finding::Eligible).collect();
     eligible.sort_by(|a, b| by_load(a, b).then(by_idleness(a, b)).then(a.user_id.cmp(&b.user_id)));

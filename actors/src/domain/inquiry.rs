@@ -45,6 +45,14 @@ pub struct Inquiry {
     pub assigned_at: Option<Timestamp>,
 }
 
+/// A place in the queue of waiting work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub priority: Priority,
+    pub created_at: Timestamp,
+    pub id: Uuid,
+}
+
 /// A status move the life cycle does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an inquiry that is {from} cannot become {attempted}")]
@@ -207,6 +215,11 @@ impl Inquiry {
     /// The CSO on whose load this counts.
     pub fn load_on(&self) -> Option<Uuid> {
         self.assigned_to.filter(|_| self.status.is_open())
+    }
+
+    /// Where it stands in the queue of waiting work: the most urgent first, among equals the oldest.
+    pub fn place(&self) -> Place {
+        Place { priority: self.priority, created_at: self.created_at, id: self.id }
     }
 
     pub fn search_document(&self) -> String {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use actix::{Handler, Message, ResponseFuture};
-use serde_json::Value;
 use sqlx::{FromRow, query, query_as};
 use uuid::Uuid;
 
@@ -171,8 +170,8 @@ impl Handler<ForgetKeys> for IdempotencyStore {
     }
 }
 
-pub(super) async fn settle(tx: &mut Tx, claim: &Claim, answer: &Value) -> HubResult<()> {
-    settle_with(tx, claim, claim.success_status, &answer.to_string()).await
+pub(super) async fn settle(tx: &mut Tx, claim: &Claim, answer: &str) -> HubResult<()> {
+    settle_with(tx, claim, claim.success_status, answer).await
 }
 
 async fn settle_with(tx: &mut Tx, claim: &Claim, status: u16, body: &str) -> HubResult<()> {

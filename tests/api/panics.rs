@@ -1,0 +1,215 @@
+//! An actor's panic costs the one message that panicked; a crash loop costs the instance.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, join, join_all};
+use nexus_actors::mailbox::Panic;
+use nexus_actors::supervision::State;
+use nexus_actors::{Hub, HubError, HubResult};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::harness::{Client, Reply, TestHub, eventually, id_of, on_both_engines, path, within};
+
+/// Longer than any request takes that does not hang.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Provoke = for<'a> fn(&'a Hub) -> LocalBoxFuture<'a, HubResult<()>>;
+
+macro_rules! panic_of_each {
+    ($($actor:ident),+ $(,)?) => {
+        &[$(|hub| Box::pin(hub.$actor.ask(Panic))),+]
+    };
+}
+
+const ACTORS: &[Provoke] = panic_of_each!(
+    customers,
+    inquiries,
+    responses,
+    users,
+    sessions,
+    audit,
+    stats,
+    idempotency,
+    writer,
+    assignment_balancer,
+    customer_desk,
+    inquiry_desk,
+    approval_coordinator,
+    user_desk,
+    housekeeper,
+);
+
+on_both_engines!(
+    every_actor_of_the_hub_is_among_those_that_panic_here,
+    under_load_no_panic_fails_a_request_or_loses_what_was_committed,
+    a_hundred_panics_in_a_row_of_each_actor_leave_the_hub_serving,
+    waiting_work_is_still_handed_out_after_panics,
+    an_actor_that_keeps_crashing_is_given_up_and_readiness_tells,
+);
+
+async fn every_actor_of_the_hub_is_among_those_that_panic_here(hub: &TestHub) {
+    let mut names = BTreeSet::new();
+    for provoke in ACTORS {
+        names.insert(provoked(hub, *provoke).await);
+    }
+    let all: BTreeSet<_> = hub.app.hub.health().iter().map(|actor| actor.name).collect();
+    assert_eq!(names, all);
+}
+
+async fn under_load_no_panic_fails_a_request_or_loses_what_was_committed(hub: &TestHub) {
+    const CLIENTS: usize = 8;
+    let cast = Cast::of(hub).await;
+    let (over, answered, made) = (Cell::new(false), Cell::new(0), RefCell::new(Vec::new()));
+    let clients = (0..CLIENTS).map(|_| async {
+        while !over.get() {
+            made.borrow_mut().push(cast.answer_one_inquiry().await);
+            answered.set(answered.get() + 1);
+        }
+    });
+    let trouble = async {
+        for round in 1..=3 {
+            for provoke in ACTORS {
+                provoked(hub, *provoke).await;
+            }
+            // Each client has begun and finished anew among the panics of this round.
+            let enough = round * CLIENTS;
+            within(Duration::from_secs(60), "the clients get on", async || answered.get() >= enough).await;
+        }
+        over.set(true);
+    };
+    join(trouble, join_all(clients)).await;
+
+    for approved in made.take() {
+        let response = answer(cast.manager.get(&path("responses", &approved))).await.expect(200);
+        assert_eq!(response, approved);
+        let inquiry = format!("/inquiries/{}", approved["inquiryId"].as_str().unwrap());
+        assert_eq!(answer(cast.manager.get(&inquiry)).await.expect(200)["status"], "responded");
+    }
+    let total = answer(cast.manager.get("/responses?status=approved")).await.expect(200)["meta"]["total"].clone();
+    assert_eq!(total, json!(answered.get()));
+    healthy(hub).await;
+}
+
+async fn a_hundred_panics_in_a_row_of_each_actor_leave_the_hub_serving(hub: &TestHub) {
+    let cast = Cast::of(hub).await;
+    let before = cast.answer_one_inquiry().await;
+    for provoke in ACTORS {
+        for _ in 0..100 {
+            provoked(hub, *provoke).await;
+        }
+        cast.answer_one_inquiry().await;
+    }
+    for actor in hub.app.hub.health() {
+        assert!(actor.restarts >= 100, "{actor:?}");
+        assert_eq!(actor.state, State::Running, "{actor:?}");
+    }
+    healthy(hub).await;
+    assert_eq!(answer(cast.manager.get(&path("responses", &before))).await.expect(200), before);
+}
+
+async fn waiting_work_is_still_handed_out_after_panics(hub: &TestHub) {
+    let admin = hub.admin().await;
+    let waiting = hub.inquiry(&admin).await;
+    assert_eq!(waiting["assignedTo"], Value::Null, "there is no CSO yet");
+    for provoke in ACTORS {
+        provoked(hub, *provoke).await;
+    }
+    let cso = hub.cso().await;
+    eventually("the waiting inquiry is taken up", async || {
+        answer(cso.get(&path("inquiries", &waiting))).await.expect(200)["assignedTo"] == json!(cso.id)
+    })
+    .await;
+}
+
+async fn an_actor_that_keeps_crashing_is_given_up_and_readiness_tells(hub: &TestHub) {
+    let admin = hub.admin().await;
+    let customer = hub.customer(&admin).await;
+    let anyone = hub.anonymous();
+    answer(anyone.get("//health/ready")).await.expect(200);
+
+    let supervision = &hub.app.hub.supervision;
+    supervision.crash_when_started("CustomerStore");
+    let lost = hub.app.hub.customers.ask(Panic).await;
+    assert!(matches!(lost, Err(HubError::ActorFailed { actor: "CustomerStore" })), "{lost:?}");
+    let given_up = timeout(Duration::from_secs(30), supervision.failed()).await;
+    assert_eq!(given_up, Ok("CustomerStore"));
+
+    answer(anyone.get("//health/ready")).await.expect(503);
+    let health = answer(anyone.get("//health")).await.expect(503);
+    assert_eq!((&health["status"], &health["checks"]["actors"]), (&json!("down"), &json!("down")));
+    assert_eq!(health["checks"]["database"], "up");
+    answer(anyone.get("//health/live")).await.expect(200);
+    // Until the process is replaced, each request is answered, and those that need it not are answered well.
+    let failed = answer(admin.get(&path("customers", &customer))).await.expect(500);
+    assert!(!failed.to_string().contains("Store"), "{failed}");
+    answer(admin.get("/auth/profile")).await.expect(200);
+}
+
+/// Everyone it takes to answer an inquiry.
+struct Cast {
+    admin: Client,
+    cso: Client,
+    manager: Client,
+}
+
+impl Cast {
+    async fn of(hub: &TestHub) -> Self {
+        Self { admin: hub.admin().await, cso: hub.cso().await, manager: hub.manager().await }
+    }
+
+    /// Goes by way of every desk and every store; answers with the approved response.
+    async fn answer_one_inquiry(&self) -> Value {
+        let email = format!("{}@example.com", Uuid::new_v4().simple());
+        let customer = json!({"firstName": "Ada", "lastName": "Lovelace", "email": email});
+        let customer = answer(self.keyed("/customers", customer)).await.expect(201);
+        assert_eq!(answer(self.admin.get(&path("customers", &customer))).await.expect(200), customer);
+        let inquiry = json!({"customerId": customer["id"], "subject": "Where is it?", "message": "It is late."});
+        let inquiry = answer(self.keyed("/inquiries", inquiry)).await.expect(201);
+        let draft = json!({"inquiryId": inquiry["id"], "message": "It ships tomorrow."});
+        let draft = answer(self.cso.post("/responses", draft)).await.expect(201);
+        answer(self.cso.act(&format!("{}/submit", path("responses", &draft)))).await.expect(200);
+        let approve = format!("{}/approve", path("responses", &draft));
+        let approved = answer(self.manager.post(&approve, json!({"revision": 1}))).await.expect(200);
+        assert_eq!(approved["status"], "approved");
+
+        answer(self.cso.put("/auth/profile", json!({"firstName": "Grace"}))).await.expect(200);
+        answer(self.cso.get("/stats")).await.expect(200);
+        answer(self.manager.get("/users")).await.expect(200);
+        let audit = format!("/audit?entityId={}", id_of(&approved));
+        let audit = answer(self.manager.get(&audit)).await.expect(200);
+        assert_eq!(audit["data"][0]["action"], "response.approved");
+        approved
+    }
+
+    /// A POST of the admin with an idempotency key.
+    async fn keyed(&self, path: &str, body: Value) -> Reply {
+        let key = Uuid::new_v4().to_string();
+        self.admin.send(reqwest::Method::POST, path, Some(body), &[("idempotency-key", &key)]).await
+    }
+}
+
+/// Makes an actor panic and answers with its name.
+async fn provoked(hub: &TestHub, provoke: Provoke) -> &'static str {
+    match timeout(PATIENCE, provoke(&hub.app.hub)).await {
+        Ok(Err(HubError::ActorFailed { actor })) => actor,
+        other => panic!("a message that panics was answered {other:?}"),
+    }
+}
+
+/// The answer, which must come within [`PATIENCE`].
+async fn answer(request: impl Future<Output = Reply>) -> Reply {
+    timeout(PATIENCE, request).await.expect("a request hangs")
+}
+
+async fn healthy(hub: &TestHub) {
+    let anyone = hub.anonymous();
+    let health = answer(anyone.get("//health")).await.expect(200);
+    assert_eq!(health, json!({
+        "status": "up", "checks": {"database": "up", "redis": "up", "broker": "up", "actors": "up"},
+    }));
+    answer(anyone.get("//health/ready")).await.expect(200);
+}
