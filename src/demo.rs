@@ -80,7 +80,7 @@ async fn fill(hub: &Hub, end: Timestamp, password: &str) -> HubResult<Loaded> {
     let plot = plot::plot(hub.clock.now(), end);
     let mut staff = Staff::hire(hub, password).await?;
     play::play(plot, hub, &mut staff).await?;
-    let unassigned = hub.inquiries.ask(ListWaiting { limit: i64::from(u16::MAX) }).await?.len();
+    let unassigned = hub.inquiries.ask(ListWaiting { after: None, limit: i64::from(u16::MAX) }).await?.len();
     Ok(Loaded { staff, stats: stats(hub).await?, unassigned })
 }
 

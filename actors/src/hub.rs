@@ -82,7 +82,6 @@ impl Hub {
             "AssignmentBalancer",
             AssignmentBalancer::new(Balance {
                 clock: clock.clone(),
-                customers: customers.clone(),
                 inquiries: inquiries.clone(),
                 users: users.clone(),
                 writer: writer.clone(),

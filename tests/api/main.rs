@@ -8,6 +8,7 @@ mod auth;
 mod bad_input;
 mod cache;
 mod conventions;
+mod customers;
 mod document;
 mod harness;
 mod hostile;

@@ -1,3 +1,5 @@
+mod waiting;
+
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::{query, query_as};
 use uuid::Uuid;
@@ -13,11 +15,13 @@ use super::users;
 use crate::clock::new_id;
 use crate::domain::assignment::{Assignment, Reason};
 use crate::domain::event::{EntityType, EventType};
-use crate::domain::inquiry::{ConversationMessage, Inquiry, InquiryStatus, Place, Priority};
+use crate::domain::inquiry::{ConversationMessage, Inquiry, InquiryStatus, Priority};
 use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::domain::search::query_words;
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
+
+pub use waiting::{ListWaiting, Waiting};
 
 store_actor!(
     /// Reads inquiries, their conversations and how they were assigned.
@@ -92,22 +96,6 @@ pub struct ListMessages {
 pub struct ListAssignments {
     pub inquiry_id: Uuid,
     pub page: PageRequest,
-}
-
-/// Unassigned pending inquiries, the most urgent first, among equals the oldest.
-#[derive(Debug, Message)]
-#[rtype(result = "HubResult<Vec<Waiting>>")]
-pub struct ListWaiting {
-    /// Only what stands behind this place.
-    pub after: Option<Place>,
-    pub limit: i64,
-}
-
-/// An inquiry that nobody has, with what decides who gets it.
-#[derive(Debug)]
-pub struct Waiting {
-    pub inquiry: Inquiry,
-    pub own_cso: Option<Uuid>,
 }
 
 impl Handler<GetInquiry> for InquiryStore {
@@ -208,46 +196,10 @@ impl Handler<ListAssignments> for InquiryStore {
     }
 }
 
-impl Handler<ListWaiting> for InquiryStore {
-    type Result = ResponseFuture<HubResult<Vec<Waiting>>>;
-
-    fn handle(&mut self, ListWaiting { after, limit }: ListWaiting, _: &mut Self::Context) -> Self::Result {
-        let db = self.storage.db.clone();
-        Box::pin(async move {
-            // `priority <= $1` says nothing new, but an index can begin there.
-            const SQL: &str = "select t.*, c.assigned_to as own_cso from inquiries t \
-                left join customers c on c.id = t.customer_id and c.deleted_at is null \
-                where t.status = 'pending' and t.assigned_to is null and t.priority <= $1 \
-                    and (t.priority < $1 or (t.created_at, t.id) > ($2, $3)) \
-                order by t.priority desc, t.created_at, t.id limit $4";
-            let (rank, time, id) = match after {
-                Some(place) => (place.priority.rank(), place.created_at, place.id),
-                // In front of everything.
-                None => (i16::MAX, Timestamp::default(), Uuid::nil()),
-            };
-            read!(&db, |pool| query_as(SQL).bind(rank).bind(time).bind(id).bind(limit).fetch_all(pool).await)
-                .map_err(failed)
-        })
-    }
-}
-
 from_row!(Inquiry {
     id, version, created_at, updated_at, customer_id, subject, message, status, priority, category, channel,
     external_id, thread_id, assigned_to, assigned_at
 });
-
-macro_rules! waiting_from_row {
-    ($($row:ty),+) => {
-        $(impl sqlx::FromRow<'_, $row> for Waiting {
-            fn from_row(row: &$row) -> Result<Self, sqlx::Error> {
-                use sqlx::Row as _;
-                Ok(Self { inquiry: Inquiry::from_row(row)?, own_cso: row.try_get("own_cso")? })
-            }
-        })+
-    };
-}
-
-waiting_from_row!(sqlx::postgres::PgRow, sqlx::sqlite::SqliteRow);
 
 from_row!(ConversationMessage {
     id, created_at, inquiry_id, direction, message, author_id, response_id, external_id
