@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
+use nexus_actors::domain::delivery::RetryRule;
 use nexus_actors::store::cache::{MemoryCache, NoCache, SharedCache};
 use nexus_actors::store::{Db, DbSettings, Storage};
 use nexus_actors::{Clock, Hub, HubError, HubSettings};
@@ -72,8 +73,7 @@ impl App {
         let lock = lock_database(&settings.database)?;
         let redis = connect_redis(&settings)?;
         let storage = open_storage(&settings, redis.as_ref())?;
-        let threads = cores_unless(settings.actors.threads);
-        let hub_settings = HubSettings { threads, mailbox_capacity: settings.actors.mailbox_capacity };
+        let hub_settings = hub_settings(&settings, cores_unless(settings.actors.threads));
         let hub = Hub::start(hub_settings, storage, clock);
         let readiness = Readiness::default();
         let state = HttpState {
@@ -219,6 +219,16 @@ fn trusted_proxies(settings: &Settings) -> Result<std::collections::HashSet<std:
             })
         })
         .collect()
+}
+
+pub fn hub_settings(settings: &Settings, threads: usize) -> HubSettings {
+    let delivery = &settings.delivery;
+    let retry = RetryRule {
+        backoff: delivery.backoff,
+        backoff_cap: delivery.backoff_cap,
+        max_attempts: i64::from(delivery.max_attempts),
+    };
+    HubSettings { threads, mailbox_capacity: settings.actors.mailbox_capacity, retry }
 }
 
 fn tokens(settings: &Settings) -> Result<Tokens, StartError> {

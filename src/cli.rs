@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use nexus_actors::domain::user::{NewUser, Role};
 use nexus_actors::user_desk::CreateUser;
-use nexus_actors::{Clock, Hub, HubError, HubSettings};
+use nexus_actors::{Clock, Hub, HubError};
 
-use crate::app::{App, lock_database, open_storage};
+use crate::app::{App, hub_settings, lock_database, open_storage};
 use crate::sessions::Passwords;
 use crate::settings::{LogFormat, Settings};
 use crate::{bootstrap, demo, http};
@@ -155,8 +155,7 @@ pub async fn offline_hub(settings: &Settings, clock: Clock) -> Result<Hub, Failu
     let redis = crate::app::connect_redis(settings)?;
     let storage = open_storage(settings, redis.as_ref())?;
     storage.db.migrate().await?;
-    let hub_settings = HubSettings { threads: 1, mailbox_capacity: settings.actors.mailbox_capacity };
-    Ok(Hub::start(hub_settings, storage, clock))
+    Ok(Hub::start(hub_settings(settings, 1), storage, clock))
 }
 
 /// One line, with every field that was refused.

@@ -26,6 +26,7 @@ pub struct Settings {
     pub auth: AuthSettings,
     pub rate_limit: RateLimitSettings,
     pub http: HttpSettings,
+    pub delivery: DeliverySettings,
     pub actors: ActorSettings,
     pub log: LogSettings,
     pub shutdown: ShutdownSettings,
@@ -103,6 +104,7 @@ pub struct RateLimitSettings {
     #[serde(deserialize_with = "duration")]
     pub ttl: Duration,
     pub anonymous_limit: u32,
+    pub api_key_limit: u32,
     pub login_limit: u32,
     #[serde(deserialize_with = "duration")]
     pub login_ttl: Duration,
@@ -114,6 +116,16 @@ pub struct HttpSettings {
     pub cors_origin: String,
     pub swagger_enabled: bool,
     pub trusted_proxies: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverySettings {
+    #[serde(deserialize_with = "duration")]
+    pub backoff: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub backoff_cap: Duration,
+    pub max_attempts: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -226,6 +238,7 @@ impl Settings {
         }
         for (setting, value) in [
             ("RATE_LIMIT_LIMIT", u64::from(self.rate_limit.limit)),
+            ("NEXUS__DELIVERY__MAX_ATTEMPTS", u64::from(self.delivery.max_attempts)),
             ("NEXUS__RATE_LIMIT__LOGIN_LIMIT", u64::from(self.rate_limit.login_limit)),
             ("NEXUS__DATABASE__MAX_CONNECTIONS", u64::from(self.database.max_connections)),
             ("NEXUS__ACTORS__MAILBOX_CAPACITY", u64::from(self.actors.mailbox_capacity)),

@@ -8,13 +8,16 @@ use crate::clock::{Clock, new_id};
 use crate::desk::{expect_version, permit, permit_any, settle};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Direction};
+use crate::domain::delivery::{Delivery, DeliveryStatus, Report, RetryRule};
 use crate::domain::policy::Action;
 use crate::domain::response::{
     Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput,
 };
-use crate::domain::{Caller, Event};
+use crate::domain::{Caller, Event, Origin};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
+use crate::store::customers::{CustomerStore, GetCustomer};
+use crate::store::deliveries::{DeliveryStore, GetDelivery};
 use crate::store::inquiries::{GetInquiry, InquiryStore};
 use crate::store::responses::{GetResponse, ResponseStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
@@ -33,6 +36,15 @@ pub struct AdvanceResponse {
     pub caller: Caller,
     pub id: Uuid,
     pub step: Step,
+}
+
+/// What a sender tells of a delivery. The same report again changes nothing.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Delivery>")]
+pub struct SettleDelivery {
+    pub id: Uuid,
+    pub report: Report,
+    pub origin: Origin,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +72,9 @@ pub struct ApprovalCoordinator {
     pub(crate) clock: Clock,
     pub(crate) responses: Mailbox<ResponseStore>,
     pub(crate) inquiries: Mailbox<InquiryStore>,
+    pub(crate) customers: Mailbox<CustomerStore>,
+    pub(crate) deliveries: Mailbox<DeliveryStore>,
+    pub(crate) retry: RetryRule,
     pub(crate) balancer: Mailbox<AssignmentBalancer>,
     pub(crate) writer: Mailbox<Writer>,
 }
@@ -93,6 +108,15 @@ impl Handler<AdvanceResponse> for ApprovalCoordinator {
             }
             Ok(response)
         })
+    }
+}
+
+impl Handler<SettleDelivery> for ApprovalCoordinator {
+    type Result = ResponseFuture<HubResult<Delivery>>;
+
+    fn handle(&mut self, message: SettleDelivery, _: &mut Self::Context) -> Self::Result {
+        let coordinator = self.clone();
+        Box::pin(async move { settle(|| coordinator.settle_delivery(&message)).await })
     }
 }
 
@@ -145,8 +169,8 @@ impl ApprovalCoordinator {
         Ok(after)
     }
 
-    /// What an approval sets off, in the approval's own transaction: the exact text joins the conversation, and
-    /// the inquiry is answered.
+    /// What an approval sets off, in the approval's own transaction: the delivery of exactly this text, which joins
+    /// the conversation, and the inquiry is answered.
     async fn release(&self, commit: Commit, response: &Response, caller: &Caller) -> HubResult<Commit> {
         let reply = ConversationMessage {
             id: new_id(),
@@ -157,10 +181,16 @@ impl ApprovalCoordinator {
             author_id: Some(response.responded_by),
             response_id: Some(response.id),
             external_id: None,
+            metadata: None,
         };
-        let commit = commit.and(Write::InsertMessage(reply));
         let inquiry = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
         let inquiry = inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
+        let customer = self.customers.ask(GetCustomer(inquiry.customer_id)).await?;
+        let customer = customer.ok_or(HubError::Conflict("The customer was deleted; there is nobody to reply to."))?;
+        let approver = caller.principal.user_id;
+        let delivery =
+            Delivery::of_approved(new_id(), response, approver, &inquiry, &customer, response.updated_at);
+        let commit = commit.and(Write::InsertMessage(reply)).and(Write::InsertDelivery(delivery));
         let Some(answered) = inquiry.answered(response.updated_at) else { return Ok(commit) };
         let entity = (EntityType::Inquiry, inquiry.id);
         let event = Event::of(
@@ -175,6 +205,41 @@ impl ApprovalCoordinator {
         let write = Write::UpdateInquiry { before: inquiry, after: answered, load: LoadRule::Any };
         Ok(commit.and(write).with_event(event))
     }
+
+    async fn settle_delivery(&self, message: &SettleDelivery) -> HubResult<Delivery> {
+        let found = self.deliveries.ask(GetDelivery(message.id)).await?;
+        let before = found.ok_or(HubError::NotFound(EntityType::Delivery))?;
+        let now = self.clock.now();
+        let Some(after) = before.reported(&message.report, &self.retry, now)? else { return Ok(before) };
+        let found = self.responses.ask(GetResponse(after.message.response_id)).await?;
+        let response = found.ok_or_else(|| HubError::Internal("a delivery without its response".to_owned()))?;
+        let (settled, event_type, action) = match (after.status, &message.report) {
+            (DeliveryStatus::Sent, _) => {
+                (response.confirm_delivery(now)?, EventType::ResponseSent, HistoryAction::Sent)
+            }
+            (DeliveryStatus::Failed, Report::Failed { reason, .. }) => (
+                response.fail_delivery(reason.clone(), now)?,
+                EventType::ResponseDeliveryFailed,
+                HistoryAction::DeliveryFailed,
+            ),
+            // To be tried again: the response stays approved.
+            (DeliveryStatus::Pending, _) | (DeliveryStatus::Failed, Report::Confirmed) => {
+                let commit = Commit { writes: vec![Write::UpdateDelivery(after.clone())], ..Commit::default() };
+                self.writer.ask(commit).await?;
+                return Ok(after);
+            }
+        };
+        let entity = (EntityType::Response, settled.id);
+        let event =
+            message.origin.stamp(Event::of(new_id(), event_type, entity, Some(&response), &settled, now));
+        let mut entry = history_of(action, &settled);
+        entry.actor_id = message.origin.user_id;
+        let commit = Commit::new(Write::UpdateDelivery(after.clone()), event)
+            .and(Write::UpdateResponse(settled))
+            .and(Write::InsertHistory(entry));
+        self.writer.ask(commit).await?;
+        Ok(after)
+    }
 }
 
 fn expect_revision(named: Option<i64>, current: i64) -> HubResult<()> {
@@ -185,6 +250,10 @@ fn expect_revision(named: Option<i64>, current: i64) -> HubResult<()> {
 }
 
 fn history(action: HistoryAction, response: &Response, caller: &Caller) -> HistoryEntry {
+    HistoryEntry { actor_id: Some(caller.principal.user_id), ..history_of(action, response) }
+}
+
+fn history_of(action: HistoryAction, response: &Response) -> HistoryEntry {
     let (message, notes) = match action {
         HistoryAction::Created | HistoryAction::Edited => (Some(response.message.clone()), None),
         HistoryAction::Approved | HistoryAction::Rejected => (None, response.approval_notes.clone()),
@@ -199,7 +268,7 @@ fn history(action: HistoryAction, response: &Response, caller: &Caller) -> Histo
         revision: response.revision,
         message,
         notes,
-        actor_id: Some(caller.principal.user_id),
+        actor_id: None,
     }
 }
 

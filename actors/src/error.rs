@@ -21,6 +21,8 @@ pub enum HubError {
     InvalidTransition(#[from] InvalidTransition),
     #[error(transparent)]
     InvalidInquiryMove(#[from] InvalidInquiryMove),
+    #[error(transparent)]
+    ContradictingReport(#[from] crate::domain::delivery::ContradictingReport),
     /// The revision the approver named is not the current one.
     #[error("revision {named} is not the current one, {current}")]
     RevisionChanged { named: i64, current: i64 },

@@ -5,17 +5,23 @@ use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
 
+use crate::api_key_desk::ApiKeyDesk;
 use crate::approval_coordinator::ApprovalCoordinator;
 use crate::assignment_balancer::{AssignmentBalancer, Balance};
 use crate::clock::Clock;
 use crate::customer_desk::CustomerDesk;
+use crate::domain::delivery::RetryRule;
 use crate::housekeeper::Housekeeper;
 use crate::inquiry_desk::InquiryDesk;
+use crate::intake_desk::IntakeDesk;
 use crate::mailbox::Mailbox;
+use crate::store::api_keys::ApiKeyStore;
 use crate::store::audit::AuditStore;
 use crate::store::customers::CustomerStore;
+use crate::store::deliveries::DeliveryStore;
 use crate::store::idempotency::IdempotencyStore;
 use crate::store::inquiries::InquiryStore;
+use crate::store::intake::IntakeStore;
 use crate::store::responses::ResponseStore;
 use crate::store::sessions::SessionStore;
 use crate::store::stats::StatsStore;
@@ -30,6 +36,8 @@ pub struct HubSettings {
     pub threads: usize,
     /// How many messages an actor has under way at most; the next is refused.
     pub mailbox_capacity: u32,
+    /// How failed deliveries are tried again.
+    pub retry: RetryRule,
 }
 
 /// The running hub without its edges.
@@ -46,12 +54,17 @@ pub struct Hub {
     pub audit: Mailbox<AuditStore>,
     pub stats: Mailbox<StatsStore>,
     pub idempotency: Mailbox<IdempotencyStore>,
+    pub intake: Mailbox<IntakeStore>,
+    pub deliveries: Mailbox<DeliveryStore>,
+    pub api_keys: Mailbox<ApiKeyStore>,
     pub writer: Mailbox<Writer>,
     pub assignment_balancer: Mailbox<AssignmentBalancer>,
     pub customer_desk: Mailbox<CustomerDesk>,
     pub inquiry_desk: Mailbox<InquiryDesk>,
     pub approval_coordinator: Mailbox<ApprovalCoordinator>,
     pub user_desk: Mailbox<UserDesk>,
+    pub intake_desk: Mailbox<IntakeDesk>,
+    pub api_key_desk: Mailbox<ApiKeyDesk>,
     pub housekeeper: Mailbox<Housekeeper>,
 }
 
@@ -77,6 +90,9 @@ impl Hub {
         let audit = start!("AuditStore", AuditStore::new(storage.clone()));
         let stats = start!("StatsStore", StatsStore::new(storage.clone()));
         let idempotency = start!("IdempotencyStore", IdempotencyStore::new(storage.clone()));
+        let intake = start!("IntakeStore", IntakeStore::new(storage.clone()));
+        let deliveries = start!("DeliveryStore", DeliveryStore::new(storage.clone()));
+        let api_keys = start!("ApiKeyStore", ApiKeyStore::new(storage.clone()));
         let writer = start!("Writer", Writer::new(storage.clone()));
         let assignment_balancer = start!(
             "AssignmentBalancer",
@@ -113,6 +129,9 @@ impl Hub {
                 clock: clock.clone(),
                 responses: responses.clone(),
                 inquiries: inquiries.clone(),
+                customers: customers.clone(),
+                deliveries: deliveries.clone(),
+                retry: settings.retry,
                 balancer: assignment_balancer.clone(),
                 writer: writer.clone(),
             }
@@ -125,6 +144,20 @@ impl Hub {
                 balancer: assignment_balancer.clone(),
                 writer: writer.clone(),
             }
+        );
+        let intake_desk = start!(
+            "IntakeDesk",
+            IntakeDesk {
+                clock: clock.clone(),
+                intake: intake.clone(),
+                users: users.clone(),
+                balancer: assignment_balancer.clone(),
+                writer: writer.clone(),
+            }
+        );
+        let api_key_desk = start!(
+            "ApiKeyDesk",
+            ApiKeyDesk { clock: clock.clone(), api_keys: api_keys.clone(), writer: writer.clone() }
         );
         let housekeeper = start!(
             "Housekeeper",
@@ -142,12 +175,17 @@ impl Hub {
             audit,
             stats,
             idempotency,
+            intake,
+            deliveries,
+            api_keys,
             writer,
             assignment_balancer,
             customer_desk,
             inquiry_desk,
             approval_coordinator,
             user_desk,
+            intake_desk,
+            api_key_desk,
             housekeeper,
         }
     }
@@ -168,12 +206,17 @@ impl Hub {
             audit,
             stats,
             idempotency,
+            intake,
+            deliveries,
+            api_keys,
             writer,
             assignment_balancer,
             customer_desk,
             inquiry_desk,
             approval_coordinator,
             user_desk,
+            intake_desk,
+            api_key_desk,
             housekeeper,
         )
     }
@@ -216,6 +259,6 @@ mod faults {
     crate::panics_on_demand!(
         CustomerStore, InquiryStore, ResponseStore, UserStore, SessionStore, AuditStore, StatsStore,
         IdempotencyStore, Writer, AssignmentBalancer, CustomerDesk, InquiryDesk, ApprovalCoordinator, UserDesk,
-        Housekeeper,
+        Housekeeper, IntakeStore, DeliveryStore, ApiKeyStore, IntakeDesk, ApiKeyDesk,
     );
 }

@@ -164,6 +164,7 @@ impl InquiryDesk {
             author_id: None,
             response_id: None,
             external_id: inquiry.external_id.clone(),
+            metadata: None,
         };
         let created = event(EventType::InquiryCreated, None, &inquiry, caller);
         let write = Write::InsertInquiry { inquiry: inquiry.clone(), load: LoadRule::WithinCapacity };

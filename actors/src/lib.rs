@@ -5,7 +5,8 @@
 //! | [`domain`] | types and rules, pure: life cycles, the permission table, the choice of an assignee |
 //! | [`store`] | persistence actors; the only place with SQL |
 //! | [`approval_coordinator`] | the life cycle of responses |
-//! | [`inquiry_desk`], [`customer_desk`], [`user_desk`] | changes to inquiries, customers, users and sessions |
+//! | [`inquiry_desk`], [`customer_desk`], [`user_desk`], [`api_key_desk`] | changes to inquiries, customers, users, sessions and API keys |
+//! | [`intake_desk`] | what channels bring |
 //! | [`assignment_balancer`] | who gets an inquiry; takes waiting ones up |
 //! | [`hub`] | starts and stops the tree of actors |
 //! | [`supervision`], [`mailbox`] | restarts after panics; bounded ways to an actor |
@@ -16,6 +17,7 @@
 //! - An update names the version it started from; a row that has moved on is `Contended`, never overwritten.
 //! - Only [`approval_coordinator`] changes a response, and only through `domain::response`.
 
+pub mod api_key_desk;
 pub mod approval_coordinator;
 pub mod assignment_balancer;
 pub mod clock;
@@ -26,6 +28,7 @@ pub mod error;
 pub mod housekeeper;
 pub mod hub;
 pub mod inquiry_desk;
+pub mod intake_desk;
 pub mod mailbox;
 pub mod store;
 pub mod supervision;

@@ -3,6 +3,7 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use nexus_actors::domain::customer::Customer;
+use nexus_actors::domain::delivery::Delivery;
 use nexus_actors::domain::inquiry::Inquiry;
 use nexus_actors::domain::response::Response;
 use nexus_actors::domain::user::User;
@@ -29,7 +30,7 @@ macro_rules! versioned {
     )+};
 }
 
-versioned!(Customer, Inquiry, Response, User);
+versioned!(Customer, Delivery, Inquiry, Response, User);
 
 /// 200 with the entity, or 304 when the client has this version already.
 pub fn found<T: Versioned>(request: &HttpRequest, entity: &T) -> HttpResponse {

@@ -10,13 +10,15 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError};
 use nexus_actors::domain::Principal;
 use nexus_actors::domain::user::User;
+use nexus_actors::store::api_keys::UseApiKey;
 use nexus_actors::store::sessions::FindSession;
 
 use super::problem::HttpError;
 use super::signed::SignedIn;
 use super::{HttpState, State};
-use crate::sessions::Decision;
+use crate::sessions::{Decision, api_key_hash, is_api_key};
 
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address, in the request's extensions.
@@ -48,16 +50,25 @@ pub async fn admit<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// The session and user behind the bearer token, as they are now.
+/// Whoever the credentials stand for, as they are now.
 async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<SignedIn, HttpError> {
+    let refused = || HttpError::Unauthenticated("The credentials are not valid.");
+    if let Some(value) = request.headers().get(&API_KEY) {
+        return program(state, value.to_str().map_err(|_| refused())?).await;
+    }
     let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(SignedIn::Nobody) };
-    let refused = || HttpError::Unauthenticated("The access token is not valid.");
     let token = value.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
+    let token = token.ok_or_else(refused)?;
+    if is_api_key(token) { program(state, token).await } else { person(state, token).await }
+}
+
+async fn person(state: &HttpState, token: &str) -> Result<SignedIn, HttpError> {
+    let refused = || HttpError::Unauthenticated("The access token is not valid.");
     let now = state.hub.clock.now();
-    let claims = state.tokens.verify_access(token.ok_or_else(refused)?, now).map_err(|_| refused())?;
+    let claims = state.tokens.verify_access(token, now).map_err(|_| refused())?;
     let found = state.hub.sessions.ask(FindSession(claims.session_id)).await?;
     let Some((session, user)) = found else { return Err(refused()) };
     let live = session.revoked_at.is_none() && session.expires_at > now && user.is_active;
@@ -68,6 +79,12 @@ async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<Sig
     }
 }
 
+async fn program(state: &HttpState, key: &str) -> Result<SignedIn, HttpError> {
+    let use_key = UseApiKey { key_hash: api_key_hash(key), now: state.hub.clock.now() };
+    let found = state.hub.api_keys.ask(use_key).await?;
+    found.map(SignedIn::Program).ok_or(HttpError::Unauthenticated("The API key is not valid."))
+}
+
 fn principal(user: &User, session_id: uuid::Uuid) -> Principal {
     Principal { user_id: user.id, role: user.role, session_id }
 }
@@ -76,6 +93,7 @@ async fn count(state: &HttpState, signed_in: &SignedIn, address: IpAddr) -> Deci
     let limits = &state.settings.rate_limit;
     let (key, limit) = match signed_in {
         SignedIn::User { principal, .. } => (format!("user:{}", principal.user_id), limits.limit),
+        SignedIn::Program(key) => (format!("key:{}", key.id), limits.api_key_limit),
         SignedIn::Nobody | SignedIn::Failed(_) => (format!("address:{address}"), state.anonymous_limit()),
     };
     state.limiter.check(&key, limit, limits.ttl, state.hub.clock.now()).await

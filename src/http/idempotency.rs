@@ -151,6 +151,7 @@ fn signed_in(request: &HttpRequest) -> Option<Uuid> {
     let extensions = request.extensions();
     match extensions.get::<std::rc::Rc<SignedIn>>().map(std::rc::Rc::as_ref) {
         Some(SignedIn::User { principal, .. }) => Some(principal.user_id),
+        Some(SignedIn::Program(key)) => Some(key.id),
         Some(SignedIn::Nobody | SignedIn::Failed(_)) | None => None,
     }
 }

@@ -1,15 +1,19 @@
 //! HTTP: extract, authorise, send one message, answer. No rule and no SQL lives here.
 
 mod access;
+mod api_keys;
 mod audit;
 mod auth;
 mod body;
 mod conditional;
 mod customers;
+mod deliveries;
 mod envelope;
 mod gate;
+mod gateway;
 mod health;
 mod idempotency;
+mod inbound;
 mod inquiries;
 mod metrics;
 pub mod openapi;
@@ -89,6 +93,9 @@ pub fn application(
                 .configure(customers::routes)
                 .configure(inquiries::routes)
                 .configure(responses::routes)
+                .configure(api_keys::routes)
+                .configure(inbound::routes)
+                .configure(deliveries::routes)
                 .configure(audit::routes)
                 .configure(stats::routes)
                 .default_service(web::to(not_found)),

@@ -3,13 +3,15 @@
 use actix_web::web;
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::SortOrder;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
 use super::problem::Problem;
-use super::{audit, auth, customers, health, inquiries, metrics, responses, stats, users};
+use super::{
+    api_keys, audit, auth, customers, deliveries, health, inbound, inquiries, metrics, responses, stats, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +29,8 @@ use super::{audit, auth, customers, health, inquiries, metrics, responses, stats
         inquiries::assign, inquiries::messages, inquiries::assignments,
         responses::list, responses::create, responses::read, responses::edit, responses::submit,
         responses::withdraw, responses::approve, responses::reject, responses::history,
+        api_keys::list, api_keys::create, api_keys::revoke,
+        inbound::take_in, deliveries::list, deliveries::confirm, deliveries::fail,
         audit::list, stats::read,
         health::health, health::live, health::ready, metrics::metrics,
     ),
@@ -41,7 +45,10 @@ struct Bearer;
 impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
-        document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+        let api_key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", bearer);
+        components.add_security_scheme("apiKey", api_key);
     }
 }
 

@@ -125,6 +125,9 @@ fn hub_look(error: &HubError) -> Look {
             Look(StatusCode::CONFLICT, "revision-changed", "The text has changed since")
         }
         HubError::Taken { .. } => Look(StatusCode::CONFLICT, "already-in-use", "Already in use"),
+        HubError::ContradictingReport(_) => {
+            Look(StatusCode::CONFLICT, "contradicting-report", "Reported otherwise before")
+        }
         HubError::Conflict(_) => Look(StatusCode::CONFLICT, "conflict", "The current state does not allow this"),
         HubError::NoRoom | HubError::Contended => {
             Look(StatusCode::CONFLICT, "concurrent-change", "Changed by someone else at the same moment")

@@ -7,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use nexus_actors::HubError;
+use nexus_actors::domain::api_key::ApiKey;
 use nexus_actors::domain::user::User;
 use nexus_actors::domain::{Caller, Claim, Principal};
 
@@ -21,6 +22,8 @@ pub enum SignedIn {
     /// Some were, and they do not hold, or could not be checked.
     Failed(HttpError),
     User { principal: Principal, user: Box<User> },
+    /// By API key.
+    Program(ApiKey),
 }
 
 /// Extracts whoever is signed in; 401 for everyone else.
@@ -64,16 +67,24 @@ fn extract(request: &HttpRequest) -> Result<Signed, HttpError> {
             };
             Ok(Signed { caller, user: User::clone(user) })
         }
+        other => Err(refusal(other)),
+    }
+}
+
+/// Why whoever calls is not let in.
+pub fn refusal(signed_in: Option<&SignedIn>) -> HttpError {
+    match signed_in {
+        Some(SignedIn::Program(_) | SignedIn::User { .. }) => {
+            HubError::Forbidden("This is for people; an API key does not open it.").into()
+        }
         // An outage must not read as bad credentials, or clients would throw good tokens away.
-        Some(SignedIn::Failed(HttpError::Hub(HubError::Unavailable { what }))) => {
-            Err(HubError::Unavailable { what }.into())
-        }
+        Some(SignedIn::Failed(HttpError::Hub(HubError::Unavailable { what }))) => HubError::Unavailable { what }.into(),
         Some(SignedIn::Failed(HttpError::Hub(HubError::Overloaded { actor }))) => {
-            Err(HubError::Overloaded { actor }.into())
+            HubError::Overloaded { actor }.into()
         }
-        Some(SignedIn::Failed(HttpError::Unauthenticated(detail))) => Err(HttpError::Unauthenticated(detail)),
-        Some(SignedIn::Failed(error)) => Err(HubError::Internal(error.to_string()).into()),
-        Some(SignedIn::Nobody) | None => Err(HttpError::Unauthenticated("Send an access token as a bearer token.")),
+        Some(SignedIn::Failed(HttpError::Unauthenticated(detail))) => HttpError::Unauthenticated(detail),
+        Some(SignedIn::Failed(error)) => HubError::Internal(error.to_string()).into(),
+        Some(SignedIn::Nobody) | None => HttpError::Unauthenticated("Send an access token as a bearer token."),
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`refresh_token`] | refresh tokens: their text, and the one that follows each |
 //! | [`refresh`] | which refresh token is the current one, kept in Redis or in the database |
 //! | [`redis_link`], [`redis_connection`] | the one connection to Redis, and what happens while it is down |
+//! | [`api_keys`] | the text of API keys |
 //! | [`cache`] | the cache of entities in Redis |
 //! | [`limits`] | rate limits, counted in Redis or in this process |
 //!
@@ -15,6 +16,7 @@
 //! each process, and only refreshing a session is refused (503). It must be one server, or a primary behind one
 //! address, and not a cluster: the scripts touch several keys at once.
 
+mod api_keys;
 mod cache;
 mod limits;
 mod password_rules;
@@ -28,6 +30,7 @@ mod tokens;
 #[cfg(test)]
 mod testing;
 
+pub use api_keys::{api_key_hash, api_key_hint, is_api_key, new_api_key};
 pub use cache::RedisCache;
 pub use limits::{Decision, RateLimiter};
 pub use password_rules::{MAX_PASSWORD, MIN_PASSWORD, Owner, check_password};

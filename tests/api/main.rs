@@ -10,6 +10,7 @@ mod cache;
 mod conventions;
 mod customers;
 mod document;
+mod gateways;
 mod harness;
 mod hostile;
 mod idempotency;

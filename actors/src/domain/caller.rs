@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::Event;
 use super::user::Role;
 
 /// A signed-in person, as far as rules care.
@@ -22,6 +23,21 @@ pub struct Caller {
     pub if_match: Option<i64>,
     /// The `Idempotency-Key` this request holds, to be settled in the same transaction as the change.
     pub claim: Option<Claim>,
+}
+
+/// Where a change came from that no signed-in user asked for: a gateway, or the hub itself.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// An admin who does by hand what gateways do.
+    pub user_id: Option<Uuid>,
+    pub request_id: Option<String>,
+}
+
+impl Origin {
+    #[must_use]
+    pub fn stamp(&self, event: Event) -> Event {
+        Event { actor_id: self.user_id, request_id: self.request_id.clone(), ..event }
+    }
 }
 
 /// A hold on an `Idempotency-Key`: only who has the token may settle it.

@@ -11,6 +11,8 @@ text_enum!(EntityType {
     Response = "response",
     User = "user",
     Session = "session",
+    Delivery = "delivery",
+    ApiKey = "api_key",
 });
 
 text_enum!(
@@ -26,18 +28,23 @@ text_enum!(
         InquiryUnassigned = "inquiry.unassigned",
         InquiryReopened = "inquiry.reopened",
         InquiryStatusChanged = "inquiry.status_changed",
+        InquiryMessageAdded = "inquiry.message_added",
         ResponseCreated = "response.created",
         ResponseEdited = "response.edited",
         ResponseSubmitted = "response.submitted",
         ResponseWithdrawn = "response.withdrawn",
         ResponseApproved = "response.approved",
         ResponseRejected = "response.rejected",
+        ResponseSent = "response.sent",
+        ResponseDeliveryFailed = "response.delivery_failed",
         UserCreated = "user.created",
         UserUpdated = "user.updated",
         UserPasswordChanged = "user.password_changed",
         SessionStarted = "session.started",
         SessionEnded = "session.ended",
         SessionReuseDetected = "session.reuse_detected",
+        ApiKeyCreated = "api_key.created",
+        ApiKeyRevoked = "api_key.revoked",
     }
 );
 
@@ -92,9 +99,12 @@ impl Event {
         self
     }
 
-    /// Sign-ins are for the audit trail alone.
+    /// Sign-ins and keys are for the audit trail alone.
     pub fn is_published(&self) -> bool {
-        self.entity_type != EntityType::Session
+        match self.entity_type {
+            EntityType::Customer | EntityType::Inquiry | EntityType::Response | EntityType::User => true,
+            EntityType::Session | EntityType::Delivery | EntityType::ApiKey => false,
+        }
     }
 
     /// What subscribers get: the entity plus who did it.

@@ -212,6 +212,20 @@ impl Inquiry {
         Self { assigned_to: assignee, assigned_at: assignee.map(|_| now), ..self.touched(now) }
     }
 
+    /// The customer has written again: an inquiry that was over is in progress again, with the same CSO if they
+    /// are still there, or else waiting for another.
+    #[must_use]
+    pub fn written_to_again(&self, assignee_is_there: bool, now: Timestamp) -> Self {
+        let touched = self.touched(now);
+        match (self.status.is_open(), assignee_is_there) {
+            (true, _) => touched,
+            (false, true) => Self { status: InquiryStatus::InProgress, ..touched },
+            (false, false) => {
+                Self { status: InquiryStatus::Pending, assigned_to: None, assigned_at: None, ..touched }
+            }
+        }
+    }
+
     /// The CSO on whose load this counts.
     pub fn load_on(&self) -> Option<Uuid> {
         self.assigned_to.filter(|_| self.status.is_open())
@@ -239,7 +253,7 @@ pub fn is_channel(text: &str) -> bool {
 }
 
 /// One message of an inquiry's conversation, as `GET /inquiries/:id/messages` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationMessage {
     pub id: Uuid,
@@ -255,6 +269,9 @@ pub struct ConversationMessage {
     pub response_id: Option<Uuid>,
     #[schema(required)]
     pub external_id: Option<String>,
+    /// What the channel told besides.
+    #[schema(required)]
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 text_enum!(

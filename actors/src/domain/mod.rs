@@ -3,10 +3,13 @@
 
 mod text_enum;
 
+pub mod api_key;
 pub mod assignment;
 pub mod audit;
 pub mod caller;
+pub mod channel;
 pub mod customer;
+pub mod delivery;
 pub mod event;
 pub mod inquiry;
 pub mod page;
@@ -18,7 +21,7 @@ pub mod timestamp;
 pub mod user;
 pub mod validation;
 
-pub use caller::{Caller, Claim, Principal};
+pub use caller::{Caller, Claim, Origin, Principal};
 pub use event::Event;
 pub use timestamp::Timestamp;
 pub use validation::{Checks, FieldError};

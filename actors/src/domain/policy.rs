@@ -27,6 +27,8 @@ text_enum!(
         WriteUsers = "write_users",
         ReadAudit = "read_audit",
         ReadStats = "read_stats",
+        ManageApiKeys = "manage_api_keys",
+        UseGateway = "use_gateway",
     }
 );
 
@@ -80,6 +82,9 @@ pub const TABLE: &[Permission] = {
         row(Action::WriteUsers,        Never,  Never,      Always),
         row(Action::ReadAudit,         Never,  Always,     Always),
         row(Action::ReadStats,         Always, Always,     Always),
+        row(Action::ManageApiKeys,     Never,  Never,      Always),
+        // What gateways do with an API key: bring inquiries, report deliveries.
+        row(Action::UseGateway,        Never,  Never,      Always),
     ]
 };
 

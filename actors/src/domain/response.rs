@@ -176,6 +176,20 @@ impl Response {
         })
     }
 
+    /// The customer's gateway has sent it.
+    pub fn confirm_delivery(&self, now: Timestamp) -> Result<Self, InvalidTransition> {
+        Ok(Self {
+            sent_at: Some(now),
+            delivery_error: None,
+            ..self.advance(ResponseAction::ConfirmDelivery, now)?
+        })
+    }
+
+    /// It cannot be sent; the author may submit it again.
+    pub fn fail_delivery(&self, error: String, now: Timestamp) -> Result<Self, InvalidTransition> {
+        Ok(Self { delivery_error: Some(error), ..self.advance(ResponseAction::FailDelivery, now)? })
+    }
+
     fn advance(&self, action: ResponseAction, now: Timestamp) -> Result<Self, InvalidTransition> {
         match self.status.after(action) {
             Some(status) => Ok(Self { status, version: self.version + 1, updated_at: now, ..self.clone() }),

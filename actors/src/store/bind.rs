@@ -7,6 +7,7 @@ use sqlx::{Database, Decode, Encode, Type};
 use crate::domain::Timestamp;
 use crate::domain::assignment::Reason;
 use crate::domain::customer::CustomerStatus;
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::inquiry::{Direction, InquiryStatus, Priority};
 use crate::domain::response::{HistoryAction, ResponseStatus};
 use crate::domain::user::{Availability, Role};
@@ -58,6 +59,7 @@ macro_rules! as_text {
 as_text!(
     Availability,
     CustomerStatus,
+    DeliveryStatus,
     Direction,
     HistoryAction,
     InquiryStatus,
@@ -72,19 +74,21 @@ through!(Priority, i16, |priority| priority.rank(), |rank| {
     Self::from_rank(rank).ok_or_else(|| format!("no priority has rank {rank}").into())
 });
 
-/// Reads a domain type from rows whose columns are named like its fields. `#json` marks fields kept as JSON.
+/// Reads a domain type from rows whose columns are named like its fields. Fields after `json` are kept as JSON,
+/// those after `optional_json` too and may be null.
 macro_rules! from_row {
-    ($type:ident { $($field:ident),* $(; json $($json:ident),+)? $(,)? }) => {
-        crate::store::bind::from_row!(@on sqlx::postgres::PgRow, $type { $($field),* ; $($($json),+)? });
-        crate::store::bind::from_row!(@on sqlx::sqlite::SqliteRow, $type { $($field),* ; $($($json),+)? });
+    ($type:ident { $($field:ident),* $(; json $($json:ident),+)? $(; optional_json $($maybe:ident),+)? $(,)? }) => {
+        crate::store::bind::from_row!(@on sqlx::postgres::PgRow, $type { $($field),* ; $($($json),+)? ; $($($maybe),+)? });
+        crate::store::bind::from_row!(@on sqlx::sqlite::SqliteRow, $type { $($field),* ; $($($json),+)? ; $($($maybe),+)? });
     };
-    (@on $row:ty, $type:ident { $($field:ident),* ; $($json:ident),* }) => {
+    (@on $row:ty, $type:ident { $($field:ident),* ; $($json:ident),* ; $($maybe:ident),* }) => {
         impl sqlx::FromRow<'_, $row> for $type {
             fn from_row(row: &$row) -> Result<Self, sqlx::Error> {
                 use sqlx::Row as _;
                 Ok(Self {
                     $($field: row.try_get(stringify!($field))?,)*
                     $($json: row.try_get::<sqlx::types::Json<_>, _>(stringify!($json))?.0,)*
+                    $($maybe: row.try_get::<Option<sqlx::types::Json<_>>, _>(stringify!($maybe))?.map(|json| json.0),)*
                 })
             }
         }

@@ -5,10 +5,15 @@ use uuid::Uuid;
 
 use super::cache::{CacheKey, Storage};
 use super::db::Tx;
-use super::{audit, customers, idempotency, inquiries, outbox, responses, sessions, users};
+use super::{
+    api_keys, audit, customers, deliveries, idempotency, inquiries, intake, outbox, responses, sessions,
+    users,
+};
 use crate::clock::new_id;
+use crate::domain::api_key::ApiKey;
 use crate::domain::assignment::Assignment;
 use crate::domain::customer::Customer;
+use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::inquiry::{ConversationMessage, Inquiry};
 use crate::domain::response::{HistoryEntry, Response};
@@ -57,6 +62,12 @@ pub enum Write {
     InsertResponse(Response),
     UpdateResponse(Response),
     InsertHistory(HistoryEntry),
+    /// A channel's message is taken in, once.
+    InsertInbox { channel: String, external_id: String, inquiry_id: Uuid, at: Timestamp },
+    InsertDelivery(Delivery),
+    UpdateDelivery(Delivery),
+    InsertApiKey { key: ApiKey, key_hash: String },
+    RevokeApiKey { id: Uuid, at: Timestamp },
 }
 
 /// Whether taking work on is bound by the CSO's capacity.
@@ -173,6 +184,13 @@ async fn apply(work: &mut Work, write: Write) -> HubResult<()> {
         Write::InsertResponse(response) => responses::insert(work, &response).await,
         Write::UpdateResponse(response) => responses::update(work, &response).await,
         Write::InsertHistory(entry) => responses::insert_history(work, &entry).await,
+        Write::InsertInbox { channel, external_id, inquiry_id, at } => {
+            intake::insert(work, &channel, &external_id, inquiry_id, at).await
+        }
+        Write::InsertDelivery(delivery) => deliveries::insert(work, &delivery).await,
+        Write::UpdateDelivery(delivery) => deliveries::update(work, &delivery).await,
+        Write::InsertApiKey { key, key_hash } => api_keys::insert(work, &key, &key_hash).await,
+        Write::RevokeApiKey { id, at } => api_keys::revoke(work, id, at).await,
     }
 }
 

@@ -1,6 +1,7 @@
 mod waiting;
 
 use actix::{Handler, Message, ResponseFuture};
+use sqlx::types::Json;
 use sqlx::{query, query_as};
 use uuid::Uuid;
 
@@ -47,7 +48,8 @@ const LIST: ListSql = ListSql {
 };
 
 const CONVERSATION: ListSql = ListSql {
-    select: "t.id, t.created_at, t.inquiry_id, t.direction, t.message, t.author_id, t.response_id, t.external_id",
+    select: "t.id, t.created_at, t.inquiry_id, t.direction, t.message, t.author_id, t.response_id, t.external_id, \
+        t.metadata",
     from: "messages t",
     sorts: TOLD,
 };
@@ -202,7 +204,7 @@ from_row!(Inquiry {
 });
 
 from_row!(ConversationMessage {
-    id, created_at, inquiry_id, direction, message, author_id, response_id, external_id
+    id, created_at, inquiry_id, direction, message, author_id, response_id, external_id; optional_json metadata
 });
 
 from_row!(Assignment { id, created_at, inquiry_id, assignee_id, reason, actor_id; json candidates });
@@ -268,8 +270,8 @@ pub(super) async fn update(
 
 pub(super) async fn insert_message(work: &mut Work, message: &ConversationMessage) -> HubResult<()> {
     const SQL: &str = "insert into messages \
-        (id, created_at, inquiry_id, direction, message, author_id, response_id, external_id) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        (id, created_at, inquiry_id, direction, message, author_id, response_id, external_id, metadata) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(message.id)
         .bind(message.created_at)
@@ -279,6 +281,7 @@ pub(super) async fn insert_message(work: &mut Work, message: &ConversationMessag
         .bind(message.author_id)
         .bind(message.response_id)
         .bind(message.external_id.as_deref())
+        .bind(message.metadata.as_ref().map(Json))
         .execute(connection)
         .await
         .map(drop))
@@ -295,7 +298,7 @@ pub(super) async fn insert_assignment(work: &mut Work, assignment: &Assignment) 
         .bind(assignment.assignee_id)
         .bind(assignment.reason)
         .bind(assignment.actor_id)
-        .bind(sqlx::types::Json(&assignment.candidates))
+        .bind(Json(&assignment.candidates))
         .execute(connection)
         .await
         .map(drop))

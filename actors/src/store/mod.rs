@@ -31,10 +31,13 @@ mod db;
 mod dialect;
 mod list;
 
+pub mod api_keys;
 pub mod audit;
 pub mod customers;
+pub mod deliveries;
 pub mod idempotency;
 pub mod inquiries;
+pub mod intake;
 mod outbox;
 pub mod responses;
 pub mod sessions;

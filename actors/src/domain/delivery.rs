@@ -1,0 +1,216 @@
+//! Approved replies on their way out (contract section 5.2).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::customer::Customer;
+use super::inquiry::Inquiry;
+use super::response::Response;
+use super::text_enum::text_enum;
+use super::validation::{MAX_NOTES, present};
+use super::{Checks, FieldError, Timestamp};
+
+text_enum!(DeliveryStatus { Pending = "pending", Sent = "sent", Failed = "failed" });
+
+/// What the gateway of a channel gets: exactly the approved revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboundMessage {
+    pub delivery_id: Uuid,
+    pub response_id: Uuid,
+    pub inquiry_id: Uuid,
+    pub revision: i64,
+    pub channel: String,
+    /// Of the inquiry.
+    #[schema(required)]
+    pub external_id: Option<String>,
+    #[schema(required)]
+    pub thread_id: Option<String>,
+    pub to: Addressee,
+    pub subject: String,
+    pub message: String,
+    pub approved_by: Uuid,
+    pub approved_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Addressee {
+    pub customer_id: Uuid,
+    pub email: String,
+    #[schema(required)]
+    pub phone: Option<String>,
+    pub name: String,
+}
+
+/// A delivery as `GET /deliveries` lists it: the message, and how it fares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    pub id: Uuid,
+    pub version: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub status: DeliveryStatus,
+    /// How often it was handed to the channel and failed.
+    pub attempts: i64,
+    /// When it is handed over next; null while the channel has it.
+    #[schema(required)]
+    pub next_attempt_at: Option<Timestamp>,
+    #[schema(required)]
+    pub last_error: Option<String>,
+    #[serde(flatten)]
+    pub message: OutboundMessage,
+}
+
+/// What a sender reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    Confirmed,
+    Failed { reason: String, permanent: bool },
+}
+
+/// `POST /deliveries/:id/fail`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FailureReport {
+    #[schema(min_length = 1, max_length = 5000)]
+    pub reason: String,
+    /// Whether trying again is pointless.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub permanent: Option<bool>,
+}
+
+impl FailureReport {
+    pub fn validate(self) -> Result<Report, Vec<FieldError>> {
+        let mut checks = Checks::new();
+        checks.text("/reason", &self.reason, MAX_NOTES);
+        checks.finish(Report::Failed { reason: self.reason, permanent: self.permanent.unwrap_or(false) })
+    }
+}
+
+/// How failed deliveries are tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryRule {
+    /// After the first failure; doubled with each further one.
+    pub backoff: Duration,
+    pub backoff_cap: Duration,
+    pub max_attempts: i64,
+}
+
+impl RetryRule {
+    /// The pause after `failures` failures.
+    pub fn pause(&self, failures: i64) -> Duration {
+        let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(31);
+        self.backoff.saturating_mul(1_u32 << doublings).min(self.backoff_cap)
+    }
+}
+
+/// A report that contradicts what was reported before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the delivery is already {0}")]
+pub struct ContradictingReport(pub DeliveryStatus);
+
+impl Delivery {
+    /// The delivery of a response that has just been approved, due at once.
+    pub fn of_approved(
+        id: Uuid,
+        response: &Response,
+        approved_by: Uuid,
+        inquiry: &Inquiry,
+        customer: &Customer,
+        now: Timestamp,
+    ) -> Self {
+        let subject = if inquiry.subject.to_lowercase().starts_with("re:") {
+            inquiry.subject.clone()
+        } else {
+            format!("Re: {}", inquiry.subject)
+        };
+        let message = OutboundMessage {
+            delivery_id: id,
+            response_id: response.id,
+            inquiry_id: inquiry.id,
+            revision: response.revision,
+            channel: inquiry.channel.clone(),
+            external_id: inquiry.external_id.clone(),
+            thread_id: inquiry.thread_id.clone(),
+            to: Addressee {
+                customer_id: customer.id,
+                email: customer.email.clone(),
+                phone: customer.phone.clone(),
+                name: format!("{} {}", customer.first_name, customer.last_name),
+            },
+            subject,
+            message: response.message.clone(),
+            approved_by,
+            approved_at: now,
+        };
+        Self {
+            id,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            status: DeliveryStatus::Pending,
+            attempts: 0,
+            next_attempt_at: Some(now),
+            last_error: None,
+            message,
+        }
+    }
+
+    /// After a report: the delivery as it then is, or `None` when the same was reported before.
+    pub fn reported(
+        &self,
+        report: &Report,
+        rule: &RetryRule,
+        now: Timestamp,
+    ) -> Result<Option<Self>, ContradictingReport> {
+        let next = Self { version: self.version + 1, updated_at: now, next_attempt_at: None, ..self.clone() };
+        match (self.status, report) {
+            (DeliveryStatus::Pending, Report::Confirmed) => {
+                Ok(Some(Self { status: DeliveryStatus::Sent, last_error: None, ..next }))
+            }
+            (DeliveryStatus::Pending, Report::Failed { reason, permanent }) => {
+                let attempts = self.attempts + 1;
+                let last_error = Some(reason.clone());
+                if *permanent || attempts >= rule.max_attempts {
+                    Ok(Some(Self { status: DeliveryStatus::Failed, attempts, last_error, ..next }))
+                } else {
+                    let next_attempt_at = Some(now.plus(rule.pause(attempts)));
+                    Ok(Some(Self { attempts, last_error, next_attempt_at, ..next }))
+                }
+            }
+            (DeliveryStatus::Sent, Report::Confirmed) | (DeliveryStatus::Failed, Report::Failed { .. }) => Ok(None),
+            (DeliveryStatus::Sent, Report::Failed { .. }) | (DeliveryStatus::Failed, Report::Confirmed) => {
+                Err(ContradictingReport(self.status))
+            }
+        }
+    }
+
+    /// Its channel has it now.
+    #[must_use]
+    pub fn handed_over(&self, now: Timestamp) -> Self {
+        Self { version: self.version + 1, updated_at: now, next_attempt_at: None, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_cap() {
+        let rule = RetryRule {
+            backoff: Duration::from_secs(30),
+            backoff_cap: Duration::from_secs(3600),
+            max_attempts: 8,
+        };
+        let pauses: Vec<_> = (1..=9).map(|failures| rule.pause(failures).as_secs()).collect();
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        assert_eq!(rule.pause(i64::MAX).as_secs(), 3600);
+    }
+}
