@@ -70,6 +70,7 @@ impl App {
     /// What no waiting can mend: an address that is taken, a file that cannot be used, a bad setting.
     pub fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let settings = Arc::new(settings);
+        bootstrap::check(&settings.bootstrap)?;
         let lock = lock_database(&settings.database)?;
         let redis = connect_redis(&settings)?;
         let storage = open_storage(&settings, redis.as_ref())?;

@@ -9,11 +9,31 @@ use nexus_actors::user_desk::CreateUser;
 use nexus_actors::{HubError, HubResult};
 use rand::RngCore;
 
+use crate::app::StartError;
 use crate::http::HttpState;
 use crate::sessions::{Owner, check_password};
-use crate::settings::Environment;
+use crate::settings::{BootstrapSettings, Environment};
 
 const GENERATED_EMAIL: &str = "admin@nexus-hub.example";
+
+/// Refuses a first admin who could not be made: the hub would wait for ever to become ready.
+pub fn check(settings: &BootstrapSettings) -> Result<(), StartError> {
+    if settings.admin_email.is_empty() {
+        return Ok(());
+    }
+    match checked(admin(settings.admin_email.clone(), settings.admin_password.clone())) {
+        Err(HubError::Invalid(errors)) => {
+            let at = |pointer| errors.iter().find(|error| error.pointer == pointer);
+            let (setting, error) = match at("/email") {
+                Some(error) => ("BOOTSTRAP_ADMIN_EMAIL", Some(error)),
+                None => ("BOOTSTRAP_ADMIN_PASSWORD", errors.first()),
+            };
+            let problem = error.map(|error| error.message.clone()).unwrap_or_default();
+            Err(StartError::Setting { setting, problem })
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
 
 /// Safe to repeat, and to run on several instances at once.
 pub async fn prepare(state: &HttpState) -> HubResult<()> {
@@ -34,14 +54,7 @@ async fn first_admin(state: &HttpState) -> HubResult<()> {
         tracing::warn!("nobody can sign in yet: set BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD, or run `nexus-hub user create`");
         return Ok(());
     };
-    let user = NewUser {
-        email,
-        password: password.clone(),
-        role: Role::Admin,
-        first_name: "First".to_owned(),
-        last_name: "Admin".to_owned(),
-    };
-    let user = checked(user)?;
+    let user = checked(admin(email, password.clone()))?;
     let email = user.email.clone();
     let password_hash = state.passwords.hash(password.clone()).await?;
     match state.hub.user_desk.ask(CreateUser { caller: None, user, password_hash }).await {
@@ -66,6 +79,11 @@ pub fn checked(user: NewUser) -> HubResult<NewUser> {
     let owner = Owner { email: &user.email, first_name: &user.first_name, last_name: &user.last_name };
     check_password(&mut checks, "/password", &user.password, owner);
     Ok(checks.finish(user)?)
+}
+
+fn admin(email: String, password: String) -> NewUser {
+    let (first_name, last_name) = ("First".to_owned(), "Admin".to_owned());
+    NewUser { email, password, role: Role::Admin, first_name, last_name }
 }
 
 /// 120 random bits.

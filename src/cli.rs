@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use nexus_actors::domain::user::{NewUser, Role};
 use nexus_actors::user_desk::CreateUser;
 use nexus_actors::{Clock, Hub, HubError};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, hub_settings, lock_database, open_storage};
 use crate::sessions::Passwords;
@@ -101,12 +102,14 @@ fn ended(outcome: Result<(), Failure>) -> ExitCode {
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let environment = settings.environment.name().to_owned();
     let storage = describe_storage(&settings);
+    // Before anyone is told that there is something to stop.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut app = App::start(settings, Clock::system())?;
     println!("Customer Nexus Hub listens on http://{} ({environment}, {storage})", app.address);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let supervision = app.hub.supervision.clone();
     let stopped_by = tokio::select! {
-        _ = tokio::signal::ctrl_c() => None,
+        _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
         actor = supervision.failed() => Some(actor),
         () = async { app.ready().await; std::future::pending().await } => None,

@@ -328,17 +328,22 @@ impl Variables {
     }
 
     /// `postgres://` put together from the DB_* variables, when DB_HOST is there.
-    fn database_url(&self) -> Option<String> {
-        let host = self.get("DB_HOST")?;
-        let port = self.get("DB_PORT").unwrap_or("5432");
+    fn database_url(&self) -> Result<Option<String>, ConfigError> {
+        let Some(host) = self.get("DB_HOST") else { return Ok(None) };
+        let port = self.port("DB_PORT", 5432)?;
         let name = self.get("DB_NAME").unwrap_or("nexus_hub");
-        Some(format!("postgres://{}{host}:{port}/{name}", self.user_info("DB_USERNAME", "DB_PASSWORD")))
+        Ok(Some(format!("postgres://{}{host}:{port}/{name}", self.user_info("DB_USERNAME", "DB_PASSWORD"))))
     }
 
-    fn redis_url(&self) -> Option<String> {
-        let host = self.get("REDIS_HOST")?;
-        let port = self.get("REDIS_PORT").unwrap_or("6379");
-        Some(format!("redis://{}{host}:{port}", self.user_info("REDIS_USERNAME", "REDIS_PASSWORD")))
+    fn redis_url(&self) -> Result<Option<String>, ConfigError> {
+        let Some(host) = self.get("REDIS_HOST") else { return Ok(None) };
+        let port = self.port("REDIS_PORT", 6379)?;
+        Ok(Some(format!("redis://{}{host}:{port}", self.user_info("REDIS_USERNAME", "REDIS_PASSWORD"))))
+    }
+
+    fn port(&self, name: &str, default: u16) -> Result<u16, ConfigError> {
+        let parsed = self.get(name).map_or(Ok(default), str::parse);
+        parsed.map_err(|_| ConfigError::Message(format!("setting {name}: must be a port number")))
     }
 
     fn user_info(&self, user: &str, password: &str) -> String {
@@ -359,8 +364,8 @@ impl Source for Variables {
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
         let mut found: Vec<(String, String, String)> = Vec::new();
         let composed = [
-            ("DB_HOST", "database.url", self.database_url()),
-            ("REDIS_HOST", "redis.url", self.redis_url()),
+            ("DB_HOST", "database.url", self.database_url()?),
+            ("REDIS_HOST", "redis.url", self.redis_url()?),
         ];
         for (name, key, url) in composed {
             found.extend(url.map(|url| (name.to_owned(), key.to_owned(), url)));

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::clock::{Clock, new_id};
 use crate::domain::assignment::{Assignment, Candidate, Decision, choose};
 use crate::domain::event::{EntityType, EventType};
-use crate::domain::inquiry::Inquiry;
+use crate::domain::inquiry::{Inquiry, Place};
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
@@ -27,6 +27,9 @@ const BATCH: i64 = 100;
 pub struct ChooseAssignee {
     pub category: String,
     pub own_cso: Option<Uuid>,
+    /// Where it stands in the queue, so that it takes no room that those ahead of it can use. `None` lets it
+    /// pass them.
+    pub place: Option<Place>,
 }
 
 /// Room may have appeared: hands waiting inquiries out.
@@ -94,7 +97,10 @@ impl Handler<ChooseAssignee> for AssignmentBalancer {
     fn handle(&mut self, message: ChooseAssignee, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();
         Box::pin(async move {
-            let candidates = desk.users.ask(ListCandidates).await?;
+            let mut candidates = desk.users.ask(ListCandidates).await?;
+            if let Some(place) = message.place {
+                desk.set_aside(&mut candidates, place).await?;
+            }
             Ok(choose(&message.category, message.own_cso, &candidates))
         })
     }
@@ -132,33 +138,40 @@ impl Balance {
             after = Some(last.inquiry.place());
             for one in &waiting {
                 let decision = choose(&one.inquiry.category, one.own_cso, &candidates);
-                let Some(assignee) = decision.assignee else { continue };
+                let Some(candidate) = chosen(&mut candidates, &decision) else { continue };
                 let now = self.clock.now();
-                self.assign(&one.inquiry, assignee, decision, now).await?;
-                if let Some(taken) = candidates.iter_mut().find(|candidate| candidate.user_id == assignee) {
-                    taken.open += 1;
-                    taken.last_assigned_at = Some(now);
-                }
+                candidate.open += 1;
+                candidate.last_assigned_at = Some(now);
+                self.assign(&one.inquiry, decision, now).await?;
             }
         }
         Ok(())
     }
 
-    async fn assign(
-        &self,
-        inquiry: &Inquiry,
-        assignee: Uuid,
-        decision: Decision,
-        now: Timestamp,
-    ) -> HubResult<()> {
-        let after = inquiry.assign(Some(assignee), now);
+    /// Counts what waits ahead of `place` as if it had been taken up already. A sweep is about to.
+    async fn set_aside(&self, candidates: &mut [Candidate], place: Place) -> HubResult<()> {
+        if !candidates.iter().any(Candidate::has_room) {
+            return Ok(());
+        }
+        let waiting = self.inquiries.ask(ListWaiting { after: None, limit: BATCH }).await?;
+        for one in waiting.iter().take_while(|one| one.inquiry.place().is_ahead_of(place)) {
+            let decision = choose(&one.inquiry.category, one.own_cso, candidates);
+            if let Some(candidate) = chosen(candidates, &decision) {
+                candidate.open += 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn assign(&self, inquiry: &Inquiry, decision: Decision, now: Timestamp) -> HubResult<()> {
+        let after = inquiry.assign(decision.assignee, now);
         let entity = (EntityType::Inquiry, inquiry.id);
         let event = Event::of(new_id(), EventType::InquiryAssigned, entity, Some(inquiry), &after, now);
         let assignment = Assignment {
             id: new_id(),
             created_at: now,
             inquiry_id: inquiry.id,
-            assignee_id: Some(assignee),
+            assignee_id: decision.assignee,
             reason: decision.reason,
             actor_id: None,
             candidates: decision.considered,
@@ -166,4 +179,8 @@ impl Balance {
         let write = Write::UpdateInquiry { before: inquiry.clone(), after, load: LoadRule::WithinCapacity };
         self.writer.ask(Commit::new(write, event).and(Write::InsertAssignment(assignment))).await
     }
+}
+
+fn chosen<'a>(candidates: &'a mut [Candidate], decision: &Decision) -> Option<&'a mut Candidate> {
+    candidates.iter_mut().find(|candidate| Some(candidate.user_id) == decision.assignee)
 }

@@ -3,6 +3,7 @@
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use uuid::Uuid;
 
+use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
 use crate::desk::{expect_version, permit, permit_any, settle};
 use crate::domain::customer::{Customer, CustomerInput};
@@ -52,6 +53,7 @@ pub struct CustomerDesk {
     pub(crate) clock: Clock,
     pub(crate) customers: Mailbox<CustomerStore>,
     pub(crate) users: Mailbox<UserStore>,
+    pub(crate) balancer: Mailbox<AssignmentBalancer>,
     pub(crate) writer: Mailbox<Writer>,
 }
 
@@ -118,7 +120,7 @@ impl Handler<AssignCustomer> for CustomerDesk {
         let desk = self.clone();
         Box::pin(async move {
             let AssignCustomer { caller, id, assignee } = &assign;
-            settle(|| async {
+            let assigned = settle(|| async {
                 let before = desk.load(caller, *id, Action::AssignCustomer).await?;
                 if let Some(assignee) = assignee {
                     assignable(&desk.users, *assignee).await?;
@@ -126,7 +128,10 @@ impl Handler<AssignCustomer> for CustomerDesk {
                 let after = before.assign(*assignee, desk.clock.now());
                 desk.update(caller, EventType::CustomerAssigned, before, after).await
             })
-            .await
+            .await?;
+            // The customer's own CSO may take what nobody else had the skill for.
+            desk.balancer.nudge(TakeUpWaiting);
+            Ok(assigned)
         })
     }
 }

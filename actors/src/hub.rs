@@ -109,6 +109,7 @@ impl Hub {
                 clock: clock.clone(),
                 customers: customers.clone(),
                 users: users.clone(),
+                balancer: assignment_balancer.clone(),
                 writer: writer.clone(),
             }
         );

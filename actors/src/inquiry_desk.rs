@@ -84,7 +84,12 @@ impl Handler<CreateInquiry> for InquiryDesk {
         Box::pin(async move {
             permit_any(&create.caller.principal, Action::WriteInquiry)?;
             let id = new_id();
-            settle(|| desk.create(id, &create.caller, &create.input)).await
+            let inquiry = settle(|| desk.create(id, &create.caller, &create.input)).await?;
+            if inquiry.assigned_to.is_none() {
+                // Room that appeared in between was offered before this one stood in the queue.
+                desk.balancer.nudge(TakeUpWaiting);
+            }
+            Ok(inquiry)
         })
     }
 }
@@ -96,12 +101,17 @@ impl Handler<ReplaceInquiry> for InquiryDesk {
         let desk = self.clone();
         Box::pin(async move {
             let ReplaceInquiry { caller, id, input } = &replace;
-            settle(|| async {
+            let replaced = settle(|| async {
                 let before = desk.load(caller, *id, Action::WriteInquiry).await?;
                 let after = before.replace(input.clone(), desk.clock.now());
                 desk.update(caller, EventType::InquiryUpdated, before, after).await
             })
-            .await
+            .await?;
+            if replaced.assigned_to.is_none() {
+                // Someone may have the skill for what it now is.
+                desk.balancer.nudge(TakeUpWaiting);
+            }
+            Ok(replaced)
         })
     }
 }
@@ -150,7 +160,8 @@ impl InquiryDesk {
         })?;
         let now = self.clock.now();
         let mut inquiry = Inquiry::new(id, input.clone(), now);
-        let choice = ChooseAssignee { category: inquiry.category.clone(), own_cso: customer.assigned_to };
+        let (category, place) = (inquiry.category.clone(), Some(inquiry.place()));
+        let choice = ChooseAssignee { category, own_cso: customer.assigned_to, place };
         let decision = self.balancer.ask(choice).await?;
         inquiry.assigned_to = decision.assignee;
         inquiry.assigned_at = decision.assignee.map(|_| now);
@@ -193,7 +204,7 @@ impl InquiryDesk {
             Assignee::Auto => {
                 let customer = self.customers.ask(GetCustomer(before.customer_id)).await?;
                 let own_cso = customer.and_then(|customer| customer.assigned_to);
-                let choice = ChooseAssignee { category: before.category.clone(), own_cso };
+                let choice = ChooseAssignee { category: before.category.clone(), own_cso, place: None };
                 let mut decision = self.balancer.ask(choice).await?;
                 // Nobody better: it stays where it is.
                 decision.assignee = decision.assignee.or(before.assigned_to);

@@ -108,6 +108,7 @@ impl IntakeDesk {
             outcome => outcome?,
         }
         if waits {
+            // Also for room that appeared before it stood in the queue.
             self.balancer.nudge(TakeUpWaiting);
         }
         Ok(Taken { inquiry_id, duplicate: false })
@@ -133,7 +134,8 @@ impl IntakeDesk {
         let mut inquiry = Inquiry::new(new_id(), input, now);
         inquiry.external_id.clone_from(&message.external_id);
         inquiry.thread_id.clone_from(&message.thread_id);
-        let choice = ChooseAssignee { category: inquiry.category.clone(), own_cso: customer.assigned_to };
+        let (category, place) = (inquiry.category.clone(), Some(inquiry.place()));
+        let choice = ChooseAssignee { category, own_cso: customer.assigned_to, place };
         let decision = self.balancer.ask(choice).await?;
         inquiry.assigned_to = decision.assignee;
         inquiry.assigned_at = decision.assignee.map(|_| now);
@@ -157,7 +159,7 @@ impl IntakeDesk {
             commit =
                 commit.with_event(Event::of(new_id(), EventType::InquiryAssigned, entity, None, &inquiry, now));
         }
-        Ok((commit, inquiry.id, false))
+        Ok((commit, inquiry.id, inquiry.assigned_to.is_none()))
     }
 
     /// The next message of a conversation; an inquiry that was over is taken up again.

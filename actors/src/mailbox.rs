@@ -7,15 +7,20 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix::dev::{Request, ToEnvelope};
 use actix::{Actor, Addr, Context, Handler, Message, Supervised};
 use actix_rt::ArbiterHandle;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::time::timeout;
 
 use crate::error::HubError;
 use crate::supervision::{Intake, Supervision};
+
+/// A database that has frozen answers nothing, not even an error, for as long as TCP is patient.
+pub const PATIENCE: Duration = Duration::from_secs(8);
 
 /// An actor's address with a bound on the messages it has been sent and has not finished.
 ///
@@ -51,13 +56,14 @@ impl<A: Actor> Mailbox<A> {
         Self { addr, gate }
     }
 
-    /// Sends a message and waits for the answer, without a time limit.
+    /// Sends a message and waits for the answer, for [`PATIENCE`] at most.
     ///
     /// Once sent, the message is handled even if the caller no longer waits, and counts until then.
     ///
     /// # Errors
     /// `Overloaded` at once if the actor is at its bound; the message was not sent. `ActorFailed` if the
-    /// actor died with the message or before it, or has been stopped: whether it took effect is unknown.
+    /// actor died with the message or before it, or has been stopped, `Unavailable` if the time was up: whether
+    /// it took effect is unknown.
     pub async fn ask<M, T>(&self, message: M) -> Result<T, HubError>
     where
         A: Handler<M>,
@@ -66,7 +72,10 @@ impl<A: Actor> Mailbox<A> {
         T: Send + 'static,
     {
         let mut request = self.send(message)?;
-        let Ok(answer) = request.answer().await else {
+        let Ok(answered) = timeout(PATIENCE, request.answer()).await else {
+            return Err(HubError::Unavailable { what: self.gate.actor });
+        };
+        let Ok(answer) = answered else {
             return Err(HubError::ActorFailed { actor: self.gate.actor });
         };
         self.gate.answered.fetch_add(1, Ordering::Relaxed);
@@ -206,8 +215,6 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for UnderWay<F> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use actix::{AtomicResponse, ResponseFuture, WrapFuture};
     use actix_rt::{Arbiter, spawn};
     use tokio::sync::oneshot::{self, Receiver, Sender};
@@ -239,6 +246,19 @@ mod tests {
         release.send(()).unwrap();
         until(|| mailbox.in_flight() == 0).await;
         assert_eq!(mailbox.ask(Echo(2)).await.unwrap(), 2);
+    }
+
+    #[actix_rt::test]
+    async fn a_caller_is_told_when_the_answer_takes_too_long_and_the_message_keeps_its_place() {
+        tokio::time::pause();
+        let (_, mailbox) = start(1);
+        let (release, released) = oneshot::channel();
+        // Idle, the paused clock jumps to where the time is up.
+        assert!(matches!(mailbox.ask(Hold(released)).await, Err(HubError::Unavailable { what: "desk" })));
+        assert_eq!(mailbox.in_flight(), 1);
+        release.send(()).unwrap();
+        until(|| mailbox.in_flight() == 0).await;
+        assert_eq!(mailbox.ask(Echo(1)).await.unwrap(), 1);
     }
 
     #[actix_rt::test]

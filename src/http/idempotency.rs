@@ -4,6 +4,8 @@
 //! the few other answers are settled here. Answers with tokens in them (`no-store`), overloads and server
 //! errors are not kept; a repeated request runs again.
 
+use std::time::Duration;
+
 use actix_web::body::{BoxBody, EitherBody, MessageBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -15,6 +17,7 @@ use nexus_actors::store::idempotency::{ClaimKey, ClaimOutcome, ReleaseKey, Settl
 use nexus_actors::{HubError, HubResult};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::State;
@@ -26,6 +29,7 @@ use super::signed::SignedIn;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_KEY: usize = 255;
+const RELEASE_PATIENCE: Duration = Duration::from_secs(1);
 
 pub async fn replay<B: MessageBody + 'static>(
     mut request: ServiceRequest,
@@ -87,7 +91,9 @@ async fn keep<B: MessageBody + 'static>(
                 | StatusCode::METHOD_NOT_ALLOWED
         );
     if passing || no_store {
-        logged(state.hub.idempotency.ask(ReleaseKey(claim)).await);
+        // What the request waited for may be what this would wait for, too. It goes on by itself.
+        let released = timeout(RELEASE_PATIENCE, state.hub.idempotency.ask(ReleaseKey(claim))).await;
+        logged(released.unwrap_or(Ok(())));
         return Ok(response);
     }
     if status.is_success() && response.headers().contains_key(header::ETAG) {

@@ -77,7 +77,7 @@ async fn metadata_reads_back_as_it_was_written(hub: &TestHub) {
     let admin = hub.admin().await;
     let metadata = json!({
         "": "empty name", "a.b": {"c": [1, [2, [null, true, {}]]]}, "\u{1F4E6}": "\u{10ffff} \\ \" \u{7f}",
-        "numbers": [0, -1, u64::MAX, i64::MIN, 0.1, 2.5e-8, 1e23, 1.7976931348623157e308, 123456.789]
+        "numbers": [0, -1, u64::MAX, i64::MIN, 0.1, 2.5e-8, 1e23, 1.7976931348623157e308, -1e308, 5e-324, 123456.789]
     });
     let mut customer = complete();
     customer["metadata"] = metadata.clone();

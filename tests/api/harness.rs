@@ -106,16 +106,16 @@ pub fn run_instances(
 
 /// Asks `condition` again and again, for ten seconds at most, until it holds.
 #[track_caller]
-pub fn eventually<F: Future<Output = bool>>(what: &str, condition: impl FnMut() -> F) -> impl Future<Output = ()> {
+pub fn eventually(what: &str, condition: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     within(Duration::from_secs(10), what, condition)
 }
 
 /// As [`eventually`], with another limit.
 #[track_caller]
-pub fn within<F: Future<Output = bool>>(
+pub fn within(
     limit: Duration,
     what: &str,
-    mut condition: impl FnMut() -> F,
+    mut condition: impl AsyncFnMut() -> bool,
 ) -> impl Future<Output = ()> {
     let asked_at = std::panic::Location::caller();
     async move {

@@ -15,6 +15,7 @@ mod harness;
 mod hostile;
 mod idempotency;
 mod inquiries;
+mod lists;
 mod openapi;
 mod origins;
 mod panics;

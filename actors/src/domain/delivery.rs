@@ -105,7 +105,7 @@ pub struct RetryRule {
 impl RetryRule {
     /// The pause after `failures` failures.
     pub fn pause(&self, failures: i64) -> Duration {
-        let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(31);
+        let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(31);
         self.backoff.saturating_mul(1_u32 << doublings).min(self.backoff_cap)
     }
 }

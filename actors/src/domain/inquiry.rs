@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -51,6 +53,13 @@ pub struct Place {
     pub priority: Priority,
     pub created_at: Timestamp,
     pub id: Uuid,
+}
+
+impl Place {
+    pub fn is_ahead_of(self, other: Self) -> bool {
+        let key = |place: Self| (Reverse(place.priority.rank()), place.created_at, place.id);
+        key(self) < key(other)
+    }
 }
 
 /// A status move the life cycle does not have.
@@ -299,6 +308,28 @@ mod tests {
         for &from in InquiryStatus::ALL {
             for &to in InquiryStatus::ALL {
                 assert_eq!(from.may_become(to), allowed.contains(&(from, to)), "{from} -> {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_queue_is_by_urgency_and_then_by_age() {
+        let place = |priority, second, id| {
+            let created_at = Timestamp::parse("2026-06-01T08:00:00Z").unwrap();
+            let created_at = created_at.plus(std::time::Duration::from_secs(second));
+            Place { priority, created_at, id: Uuid::from_u128(id) }
+        };
+        let queue = [
+            place(Priority::Urgent, 9, 9),
+            place(Priority::High, 5, 5),
+            place(Priority::Medium, 1, 3),
+            place(Priority::Medium, 1, 4),
+            place(Priority::Medium, 2, 1),
+            place(Priority::Low, 0, 0),
+        ];
+        for (a, one) in queue.iter().enumerate() {
+            for (b, other) in queue.iter().enumerate() {
+                assert_eq!(one.is_ahead_of(*other), a < b, "{one:?} {other:?}");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
 use super::{ask, assign, change, decisions, load, move_to};
@@ -16,7 +17,10 @@ on_both_engines!(
     it_is_taken_up_when_a_cso_comes_online,
     it_is_taken_up_when_a_cso_learns_the_skill,
     it_is_taken_up_when_a_cso_joins,
+    it_is_taken_up_when_it_becomes_something_a_cso_can_answer,
+    it_is_taken_up_when_its_customer_gets_a_cso,
     the_most_urgent_is_taken_up_first_and_among_equals_the_oldest,
+    a_newcomer_does_not_pass_what_waits,
     what_nobody_can_answer_holds_nothing_else_up,
     going_away_hands_on_what_is_pending_and_nothing_else,
     deactivation_hands_everything_on,
@@ -100,6 +104,26 @@ async fn it_is_taken_up_when_a_cso_joins(hub: &TestHub) {
     assert_eq!(reasons, ["nobody_eligible", "lowest_load"]);
 }
 
+async fn it_is_taken_up_when_it_becomes_something_a_cso_can_answer(hub: &TestHub) {
+    let (admin, cso) = (hub.admin().await, hub.cso().await);
+    change(&admin, &cso, json!({"skills": ["billing"]})).await;
+    let waiting = ask(&admin, &hub.customer(&admin).await, json!({"category": "legal"})).await;
+    let corrected = json!({"subject": "S", "message": "M", "category": "billing"});
+    admin.put(&path("inquiries", &waiting), corrected).await.expect(200);
+    is_taken_up(&admin, &waiting, &cso).await;
+}
+
+async fn it_is_taken_up_when_its_customer_gets_a_cso(hub: &TestHub) {
+    let (admin, cso) = (hub.admin().await, hub.cso().await);
+    change(&admin, &cso, json!({"skills": ["billing"]})).await;
+    let customer = hub.customer(&admin).await;
+    let waiting = ask(&admin, &customer, json!({"category": "legal"})).await;
+    let own = json!({"assigneeId": cso.id});
+    admin.post(&format!("{}/assign", path("customers", &customer)), own).await.expect(200);
+    is_taken_up(&admin, &waiting, &cso).await;
+    assert_eq!(decisions(&admin, &waiting).await[1]["reason"], "customers_own_cso");
+}
+
 async fn the_most_urgent_is_taken_up_first_and_among_equals_the_oldest(hub: &TestHub) {
     let (admin, cso) = (hub.admin().await, hub.cso().await);
     change(&admin, &cso, json!({"maxOpenInquiries": 0})).await;
@@ -114,6 +138,27 @@ async fn the_most_urgent_is_taken_up_first_and_among_equals_the_oldest(hub: &Tes
         change(&admin, &cso, json!({"maxOpenInquiries": taken + 1})).await;
         is_taken_up(&admin, &inquiries[next], &cso).await;
         assert_eq!(load(&admin, &cso).await, taken as i64 + 1);
+    }
+}
+
+/// Not even in the moment between room appearing and its being used.
+async fn a_newcomer_does_not_pass_what_waits(hub: &TestHub) {
+    let admin = hub.admin().await;
+    let (cso, mut held) = full(hub, &admin).await;
+    let customer = hub.customer(&admin).await;
+    for _ in 0..20 {
+        let waiting = ask(&admin, &customer, json!({"priority": "urgent"})).await;
+        let newcomers = join_all((0..4).map(|_| ask(&admin, &customer, json!({"priority": "high"}))));
+        let (newcomers, ()) = join(newcomers, move_to(&cso, &held, "closed")).await;
+        for newcomer in &newcomers {
+            assert_eq!(newcomer["assignedTo"], Value::Null);
+        }
+        is_taken_up(&admin, &waiting, &cso).await;
+        for newcomer in &newcomers {
+            assert_eq!(holder(&admin, newcomer).await, Value::Null);
+            move_to(&cso, newcomer, "closed").await;
+        }
+        held = waiting;
     }
 }
 

@@ -1,5 +1,9 @@
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use futures_util::future::join_all;
+use nexus_actors::domain::user::{NewUser, Role};
+use nexus_actors::store::users::GetCredentials;
+use nexus_actors::user_desk::CreateUser;
 use reqwest::Method;
-use nexus_actors::domain::user::Role;
 use serde_json::{Value, json};
 
 use super::{Session, USER_FIELDS, fields, pointers, refused, try_sign_in};
@@ -10,6 +14,7 @@ on_both_engines!(
     the_case_of_an_email_does_not_matter_and_that_of_a_password_does,
     unknown_email_wrong_password_and_inactive_user_cannot_be_told_apart,
     an_email_with_a_nul_is_nobodys,
+    a_hash_of_older_make_is_replaced_by_a_sign_in_however_many_there_are_at_once,
     what_is_no_sign_in_is_refused_for_what_is_wrong_with_it,
 );
 
@@ -74,6 +79,35 @@ async fn an_email_with_a_nul_is_nobodys(hub: &TestHub) {
     for email in ["ada\0@example.com", "\0ada@example.com", "ada@example.com\0", "\0"] {
         refused(try_sign_in(hub, email, PASSWORD).await);
     }
+}
+
+async fn a_hash_of_older_make_is_replaced_by_a_sign_in_however_many_there_are_at_once(hub: &TestHub) {
+    let older = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8_192, 1, 1, None).unwrap());
+    let older = older.hash_password(PASSWORD.as_bytes()).unwrap().to_string();
+    let user = NewUser {
+        email: "ada@example.com".to_owned(),
+        password: PASSWORD.to_owned(),
+        role: Role::Cso,
+        first_name: "Ada".to_owned(),
+        last_name: "Lovelace".to_owned(),
+    };
+    let desk = &hub.app.hub.user_desk;
+    let user = desk.ask(CreateUser { caller: None, user, password_hash: older.clone() }).await.unwrap();
+    let stored = async || {
+        let found = hub.app.hub.users.ask(GetCredentials(user.id)).await.unwrap();
+        found.unwrap().password_hash
+    };
+
+    refused(try_sign_in(hub, "ada@example.com", "not the password at all").await);
+    assert_eq!(stored().await, older, "only the right password can be hashed anew");
+    let at_once = (0..8).map(|_| try_sign_in(hub, "ada@example.com", PASSWORD));
+    for reply in join_all(at_once).await {
+        assert!(Session::of(hub, &reply.expect(200)).lives().await);
+    }
+    let replaced = stored().await;
+    assert!(replaced.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{replaced}");
+    try_sign_in(hub, "ada@example.com", PASSWORD).await.expect(200);
+    assert_eq!(stored().await, replaced, "today's hash stays");
 }
 
 async fn what_is_no_sign_in_is_refused_for_what_is_wrong_with_it(hub: &TestHub) {

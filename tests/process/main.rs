@@ -1,0 +1,13 @@
+//! Tests of the real binary: how it starts, stops and gets over the loss of what it depends on.
+
+#[expect(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the API")]
+#[path = "../api/harness.rs"]
+mod harness;
+
+mod commands;
+mod hub;
+mod outages;
+mod restarts;
+mod settings;
+mod stop;
+mod wire;

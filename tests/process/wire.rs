@@ -1,0 +1,111 @@
+//! A network between the hub and what it depends on, to be taken away and given back.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::harness::eventually;
+
+/// Forwards a port of this machine to a server, while it is open.
+pub struct Wire {
+    near: SocketAddr,
+    far: SocketAddr,
+    frozen: Arc<AtomicBool>,
+    forwarding: Option<Forwarding>,
+}
+
+struct Forwarding {
+    over: Arc<AtomicBool>,
+    streams: Arc<Mutex<Vec<TcpStream>>>,
+    acceptor: JoinHandle<()>,
+}
+
+impl Wire {
+    /// To the server of `url`; connections to this end are refused until [`Wire::open`].
+    pub fn to(url: &str) -> Self {
+        let url = url::Url::parse(url).unwrap();
+        let default = if url.scheme() == "redis" { 6379 } else { 5432 };
+        let far = (url.host_str().unwrap(), url.port().unwrap_or(default));
+        let far = far.to_socket_addrs().unwrap().next().unwrap();
+        let near = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self { near, far, frozen: Arc::default(), forwarding: None }
+    }
+
+    /// `url` by way of this wire.
+    pub fn through(&self, url: &str) -> String {
+        let mut url = url::Url::parse(url).unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(self.near.port())).unwrap();
+        url.to_string()
+    }
+
+    pub async fn open(&mut self) {
+        let mut bound = None;
+        // Until then the port might be taken, by the near end of some connection.
+        eventually("the port is free", async || {
+            bound = TcpListener::bind(self.near).ok();
+            bound.is_some()
+        })
+        .await;
+        let (over, streams) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (listener, far, frozen) = (bound.unwrap(), self.far, Arc::clone(&self.frozen));
+        let acceptor = thread::spawn({
+            let (over, streams) = (Arc::clone(&over), Arc::clone(&streams));
+            move || {
+                while let (Ok((near, _)), false) = (listener.accept(), over.load(Ordering::SeqCst)) {
+                    connect(near, far, &frozen, &streams);
+                }
+            }
+        });
+        self.forwarding = Some(Forwarding { over, streams, acceptor });
+    }
+
+    /// Breaks every connection and refuses new ones.
+    pub fn cut(&mut self) {
+        let Some(Forwarding { over, streams, acceptor }) = self.forwarding.take() else { return };
+        over.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.near);
+        acceptor.join().unwrap();
+        for stream in streams.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Frozen, every connection stands and nothing comes through.
+    pub fn freeze(&self, frozen: bool) {
+        self.frozen.store(frozen, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.freeze(false);
+        self.cut();
+    }
+}
+
+fn connect(near: TcpStream, far: SocketAddr, frozen: &Arc<AtomicBool>, streams: &Mutex<Vec<TcpStream>>) {
+    let far = TcpStream::connect(far).unwrap();
+    for (from, to) in [(&near, &far), (&far, &near)] {
+        let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        let frozen = Arc::clone(frozen);
+        thread::spawn(move || pump(from, to, &frozen));
+    }
+    streams.lock().unwrap().extend([near, far]);
+}
+
+fn pump(mut from: TcpStream, mut to: TcpStream, frozen: &AtomicBool) {
+    let mut bytes = [0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        while frozen.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        if to.write_all(&bytes[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
