@@ -161,7 +161,7 @@ pub fn connect_redis(settings: &Settings) -> Result<Option<RedisLink>, StartErro
     if !settings.uses_redis() {
         return Ok(None);
     }
-    RedisLink::start(&settings.redis.url, &settings.redis.prefix)
+    RedisLink::start(&settings.redis.url, &settings.redis.prefix, settings.redis.timeout)
         .map(Some)
         .map_err(|error| StartError::Setting { setting: "REDIS_URL", problem: error.to_string() })
 }

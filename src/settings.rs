@@ -66,6 +66,8 @@ pub struct DatabaseSettings {
 pub struct RedisSettings {
     pub url: String,
     pub prefix: String,
+    #[serde(deserialize_with = "duration")]
+    pub timeout: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -3,8 +3,9 @@ use nexus_actors::HubError;
 use nexus_actors::approval_coordinator::SettleDelivery;
 use nexus_actors::domain::api_key::Scope;
 use nexus_actors::domain::delivery::{Delivery, FailureReport, Report};
+use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
-use nexus_actors::store::deliveries::{ListDeliveries, SORTS};
+use nexus_actors::store::deliveries::{GetDelivery, ListDeliveries, SORTS};
 use uuid::Uuid;
 
 use super::State;
@@ -56,9 +57,12 @@ pub async fn confirm(state: State, gateway: Gateway, id: PathId) -> Result<HttpR
         EntityWriteProblems))]
 pub async fn fail(state: State, gateway: Gateway, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
     gateway.allows(Scope::Deliveries)?;
-    let input: FailureReport = body.parse()?;
-    let failed = input.validate().map_err(HubError::Invalid)?;
-    report(&state, gateway, id.0, failed).await
+    let failed = body.parse().and_then(|input: FailureReport| Ok(input.validate().map_err(HubError::Invalid)?));
+    // As everywhere, whether it is there comes before what was sent.
+    if failed.is_err() && state.hub.deliveries.ask(GetDelivery(id.0)).await?.is_none() {
+        return Err(HubError::NotFound(EntityType::Delivery).into());
+    }
+    report(&state, gateway, id.0, failed?).await
 }
 
 async fn report(state: &State, gateway: Gateway, id: Uuid, report: Report) -> Result<HttpResponse, HttpError> {

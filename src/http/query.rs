@@ -74,13 +74,11 @@ impl Query {
             }
         }
         let cursor = match values.remove("cursor") {
-            Some(text) => Some(
-                Cursor::decode(&text).ok_or_else(|| HttpError::Malformed("cursor is not one of ours".to_owned()))?,
-            ),
+            Some(text) => Some(Cursor::decode(&text).ok_or_else(foreign_cursor)?),
             None => None,
         };
         let mut params = Params { values, cursor, errors };
-        params.adopt_cursor()?;
+        params.adopt_cursor(filters)?;
         Ok(params)
     }
 }
@@ -167,14 +165,18 @@ impl Params {
                 after: Some((cursor.value, cursor.id)),
                 filters,
             }),
-            Some(_) => Err(HttpError::Malformed("cursor is not one of ours".to_owned())),
+            Some(_) => Err(foreign_cursor()),
             None => Ok(PageRequest { limit, page, sort_by: sort.name, order, after: None, filters }),
         }
     }
 
-    fn adopt_cursor(&mut self) -> Result<(), HttpError> {
+    fn adopt_cursor(&mut self, filters: &[&str]) -> Result<(), HttpError> {
         let Some(cursor) = &self.cursor else { return Ok(()) };
         let mut carried: BTreeMap<String, String> = decode(&cursor.filters)?.into_iter().collect();
+        if carried.keys().any(|name| !filters.contains(&name.as_str())) {
+            // Made for another list.
+            return Err(foreign_cursor());
+        }
         carried.insert("sortBy".to_owned(), cursor.sort_by.clone());
         carried.insert("sortOrder".to_owned(), cursor.order.to_string());
         for (name, value) in &self.values {
@@ -227,6 +229,10 @@ fn decode(query: &str) -> Result<Vec<(String, String)>, HttpError> {
         pairs.push((name.into_owned(), value.into_owned()));
     }
     Ok(pairs)
+}
+
+fn foreign_cursor() -> HttpError {
+    HttpError::Malformed("cursor is not one that this list gave".to_owned())
 }
 
 fn error(name: &str, code: &str, message: &str) -> FieldError {

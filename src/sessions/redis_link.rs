@@ -14,15 +14,16 @@ use tokio::time::timeout;
 
 use super::redis_connection::{Live, Pace, State, is_broken, keep_connected};
 
-const PACE: Pace = Pace { call: Duration::from_millis(150), rest: Duration::from_secs(1) };
+/// Between two tries to connect.
+const REST: Duration = Duration::from_secs(1);
 /// Calls in a row that may time out before the connection is given up.
 const TIMEOUTS: u32 = 5;
 const UNUSABLE: &str = "the Redis URL is malformed, or asks for what this build lacks";
 /// What errors call it.
 const REDIS: &str = "redis";
 
-/// Everything in here that can fail answers `Unavailable`, after 150 ms at the latest, and at once while Redis is
-/// known to be down.
+/// Everything in here that can fail answers `Unavailable`, after the time-out at the latest, and at once while Redis
+/// is known to be down.
 #[derive(Clone)]
 pub struct RedisLink(Arc<Inner>);
 
@@ -53,8 +54,8 @@ impl RedisLink {
     ///
     /// # Errors
     /// `Internal` if `url` is no Redis URL. The error does not repeat it, since it may hold a password.
-    pub fn start(url: &str, prefix: &str) -> HubResult<Self> {
-        Self::start_at(url, prefix, PACE)
+    pub fn start(url: &str, prefix: &str, timeout: Duration) -> HubResult<Self> {
+        Self::start_at(url, prefix, Pace { call: timeout, rest: REST })
     }
 
     pub(super) fn start_at(url: &str, prefix: &str, pace: Pace) -> HubResult<Self> {

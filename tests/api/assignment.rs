@@ -64,7 +64,10 @@ async fn a_manager_assigns_by_hand_to_any_active_cso(hub: &TestHub) {
     for cso in [&full, &away] {
         hub.clock.advance(Duration::from_secs(1));
         let assigned = assign(&manager, &inquiry, json!(cso.id)).await;
-        assert_eq!((&assigned["assignedTo"], &assigned["assignedAt"]), (&json!(cso.id), &assigned["updatedAt"]));
+        assert_eq!(
+            (&assigned["assignedTo"], &assigned["assignedAt"]),
+            (&json!(cso.id), &assigned["updatedAt"])
+        );
         let decision = decisions(&manager, &inquiry).await.pop().unwrap();
         assert_eq!((&decision["reason"], &decision["actorId"]), (&json!("manual"), &json!(manager.id)));
         assert_eq!(decision["assigneeId"], json!(cso.id));
@@ -88,7 +91,11 @@ async fn only_an_active_cso_can_be_assigned(hub: &TestHub) {
     }
     let by_inquiry = format!("{}/assign", path("inquiries", &inquiry));
     for to in [json!("nobody"), json!("AUTO"), json!(""), Value::Null, json!(7)] {
-        assert_eq!(manager.post(&by_inquiry, json!({"assigneeId": to})).await.invalid(), ["/assigneeId"], "{to}");
+        assert_eq!(
+            manager.post(&by_inquiry, json!({"assigneeId": to})).await.invalid(),
+            ["/assigneeId"],
+            "{to}"
+        );
     }
     cso.post(&by_inquiry, json!({"assigneeId": cso.id})).await.problem(403);
     cso.post(&by_inquiry, json!({"assigneeId": "auto"})).await.problem(403);
@@ -111,7 +118,8 @@ async fn the_customers_own_cso_comes_first(hub: &TestHub) {
     let beyond = ask(&admin, &customer, json!({"category": "shipping"})).await;
     assert_eq!(beyond["assignedTo"], json!(idle.id), "the own CSO is full");
     change(&admin, &own, json!({"maxOpenInquiries": 9})).await;
-    for unavailable in [json!({"availability": "away"}), json!({"availability": "online", "isActive": false})] {
+    for unavailable in [json!({"availability": "away"}), json!({"availability": "online", "isActive": false})]
+    {
         change(&admin, &own, unavailable).await;
         assert_eq!(ask(&admin, &customer, json!({})).await["assignedTo"], json!(idle.id));
     }
@@ -219,9 +227,7 @@ async fn every_decision_is_kept_with_its_reason(hub: &TestHub) {
         found.sort_by_key(|one| one["userId"].to_string());
         found
     };
-    let considered = |cso: &Client, open: i64, max: i64, finding: &str| {
-        json!({"userId": cso.id, "openInquiries": open, "maxOpenInquiries": max, "finding": finding})
-    };
+    let considered = |cso: &Client, open: i64, max: i64, finding: &str| json!({"userId": cso.id, "openInquiries": open, "maxOpenInquiries": max, "finding": finding});
     let mut expected = vec![
         considered(&chosen, 1, 20, "chosen"),
         considered(&full, 1, 1, "at_capacity"),
@@ -230,8 +236,10 @@ async fn every_decision_is_kept_with_its_reason(hub: &TestHub) {
     ];
     expected.sort_by_key(|one| one["userId"].to_string());
     assert_eq!(findings(&all[0]), expected);
-    let told: Vec<_> =
-        all.iter().map(|one| (one["reason"].clone(), one["assigneeId"].clone(), one["actorId"].clone())).collect();
+    let told: Vec<_> = all
+        .iter()
+        .map(|one| (one["reason"].clone(), one["assigneeId"].clone(), one["actorId"].clone()))
+        .collect();
     assert_eq!(told[0], (json!("lowest_load"), json!(chosen.id), Value::Null));
     assert_eq!(told[1], (json!("manual"), json!(full.id), json!(manager.id)));
     assert_eq!(told[2], (json!("handed_on"), Value::Null, json!(admin.id)));

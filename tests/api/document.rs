@@ -85,7 +85,7 @@ fn queries(operation: &Value) -> Vec<String> {
 
 impl Operation {
     pub fn has_id(&self) -> bool {
-        self.path.contains('{')
+        self.path.contains("{id}")
     }
 
     pub fn is_list(&self) -> bool {
@@ -99,7 +99,11 @@ impl Operation {
 
     /// As `Client` takes it, with every part in braces replaced by `id`.
     pub fn path_with(&self, id: &str) -> String {
-        let parts = self.path.split('/').map(|part| if part.starts_with('{') { id } else { part });
+        let parts = self.path.split('/').map(|part| match part {
+            "{channel}" => "email",
+            part if part.starts_with('{') => id,
+            part => part,
+        });
         let path = parts.collect::<Vec<_>>().join("/");
         path.strip_prefix("/api/v1").map_or(format!("/{path}"), str::to_owned)
     }
@@ -145,6 +149,8 @@ impl Targets {
             "channel" => json!("chat"),
             "password" | "newPassword" => json!("seven copper lanterns"),
             "url" => json!("https://hooks.example.com/in"),
+            "customer" => json!({"email": format!("{}@example.com", Uuid::new_v4().simple())}),
+            "scopes" => json!(["inbound"]),
             _ => match type_of(schema) {
                 "string" => json!("seven brisk otters paint"),
                 "integer" => json!(1),

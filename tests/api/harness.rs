@@ -200,6 +200,8 @@ impl Place {
             Engine::Full => {
                 variables.push(("DATABASE_URL", self.database_url()));
                 variables.push(("REDIS_URL", redis_url()));
+                // A busy machine is not an absent Redis.
+                variables.push(("NEXUS__REDIS__TIMEOUT", "10s".to_owned()));
                 variables.push(("NEXUS__REDIS__PREFIX", format!("{}:", self.name)));
             }
         }

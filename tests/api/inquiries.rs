@@ -171,9 +171,11 @@ async fn an_inquiry_is_found_by_everything_it_is(hub: &TestHub) {
         json!({"customerId": customer["id"], "subject": subject, "message": "M", "priority": priority,
             "category": category, "channel": channel})
     };
-    let first = cso.post("/inquiries", ask(&ada, "Lost parcel", "urgent", "shipping", "email")).await.expect(201);
+    let first =
+        cso.post("/inquiries", ask(&ada, "Lost parcel", "urgent", "shipping", "email")).await.expect(201);
     admin.patch(&format!("/users/{}", cso.id), json!({"availability": "away"})).await.expect(200);
-    let second = cso.post("/inquiries", ask(&bob, "Wrong invoice", "low", "billing", "chat")).await.expect(201);
+    let second =
+        cso.post("/inquiries", ask(&bob, "Wrong invoice", "low", "billing", "chat")).await.expect(201);
     // Handed on as its CSO went away; in progress it would have stayed.
     let status = format!("{}/status", path("inquiries", &second));
     cso.patch(&status, json!({"status": "closed"})).await.expect(200);
@@ -215,8 +217,12 @@ async fn the_audit_trail_tells_an_inquirys_life(hub: &TestHub) {
     admin.post(&format!("{own}/assign"), json!({"assigneeId": cso.id})).await.expect(200);
     let trail = format!("/audit?entityId={}&sortOrder=asc", inquiry["id"].as_str().unwrap());
     let trail = admin.get(&trail).await.expect(200)["data"].clone();
-    let told: Vec<_> =
-        trail.as_array().unwrap().iter().map(|one| (one["action"].as_str().unwrap(), one["actorId"].clone())).collect();
+    let told: Vec<_> = trail
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["action"].as_str().unwrap(), one["actorId"].clone()))
+        .collect();
     let expected = [
         ("inquiry.created", json!(admin.id)),
         ("inquiry.assigned", Value::Null),

@@ -34,12 +34,17 @@ const ACTORS: &[Provoke] = panic_of_each!(
     audit,
     stats,
     idempotency,
+    intake,
+    deliveries,
+    api_keys,
     writer,
     assignment_balancer,
     customer_desk,
     inquiry_desk,
     approval_coordinator,
     user_desk,
+    intake_desk,
+    api_key_desk,
     housekeeper,
 );
 
@@ -67,8 +72,8 @@ async fn under_load_no_panic_fails_a_request_or_loses_what_was_committed(hub: &T
     let client = async || {
         let cast = Cast { admin: admin.clone(), manager: manager.clone(), cso: hub.cso().await };
         while !over.get() {
-            let approved = cast.answer_one_inquiry().await;
-            made.borrow_mut().push(approved);
+            let sent = cast.answer_one_inquiry().await;
+            made.borrow_mut().push(sent);
         }
     };
     let trouble = async {
@@ -83,13 +88,13 @@ async fn under_load_no_panic_fails_a_request_or_loses_what_was_committed(hub: &T
     timeout(Duration::from_secs(120), join(trouble, clients)).await.expect("the clients get on");
 
     let made = made.take();
-    for approved in &made {
-        assert_eq!(&answer(manager.get(&path("responses", approved))).await.expect(200), approved);
-        let inquiry = format!("/inquiries/{}", approved["inquiryId"].as_str().unwrap());
+    for sent in &made {
+        assert_eq!(&answer(manager.get(&path("responses", sent))).await.expect(200), sent);
+        let inquiry = format!("/inquiries/{}", sent["inquiryId"].as_str().unwrap());
         assert_eq!(answer(manager.get(&inquiry)).await.expect(200)["status"], "responded");
     }
-    let approved = answer(manager.get("/responses?status=approved")).await.expect(200);
-    assert_eq!(approved["meta"]["total"], json!(made.len()));
+    let sent = answer(manager.get("/responses?status=sent")).await.expect(200);
+    assert_eq!(sent["meta"]["total"], json!(made.len()));
     healthy(hub).await;
 }
 
@@ -160,28 +165,41 @@ impl Cast {
         Self { admin: hub.admin().await, cso: hub.cso().await, manager: hub.manager().await }
     }
 
-    /// Goes by way of every desk and every store; answers with the approved response.
+    /// Goes by way of every desk and every store; answers with the response that was sent.
     async fn answer_one_inquiry(&self) -> Value {
+        let scopes = json!({"name": "gateway", "scopes": ["inbound", "deliveries"]});
+        let key = answer(self.admin.post("/api-keys", scopes)).await.expect(201);
+        let gateway = self.admin.with_token(key["key"].as_str().unwrap());
         let email = format!("{}@example.com", Uuid::new_v4().simple());
         let customer = json!({"firstName": "Ada", "lastName": "Lovelace", "email": email});
         let customer = answer(self.keyed("/customers", customer)).await.expect(201);
         assert_eq!(answer(self.admin.get(&path("customers", &customer))).await.expect(200), customer);
-        let inquiry = json!({"customerId": customer["id"], "subject": "Where is it?", "message": "It is late."});
-        let inquiry = answer(self.keyed("/inquiries", inquiry)).await.expect(201);
+        let message = json!({
+            "externalId": email, "customer": {"email": email}, "subject": "Where is it?", "message": "It is late.",
+        });
+        let taken = answer(gateway.post("/inbound/email", message)).await.expect(201);
+        let inquiry = format!("/inquiries/{}", taken["inquiryId"].as_str().unwrap());
+        let inquiry = answer(self.cso.get(&inquiry)).await.expect(200);
+        assert_eq!(inquiry["customerId"], customer["id"]);
+        let edited = json!({"subject": "Where is it?", "message": "It is late.", "priority": "urgent"});
+        answer(self.cso.put(&path("inquiries", &inquiry), edited)).await.expect(200);
+
         let draft = json!({"inquiryId": inquiry["id"], "message": "It ships tomorrow."});
         let draft = answer(self.cso.post("/responses", draft)).await.expect(201);
-        answer(self.cso.act(&format!("{}/submit", path("responses", &draft)))).await.expect(200);
-        let approve = format!("{}/approve", path("responses", &draft));
-        let approved = answer(self.manager.post(&approve, json!({"revision": 1}))).await.expect(200);
-        assert_eq!(approved["status"], "approved");
+        let response = path("responses", &draft);
+        answer(self.cso.act(&format!("{response}/submit"))).await.expect(200);
+        let approved = answer(self.manager.post(&format!("{response}/approve"), json!({"revision": 1}))).await;
+        assert_eq!(approved.expect(200)["status"], "approved");
+        let delivery = delivery_of(&gateway, &draft).await;
+        answer(gateway.act(&format!("{}/confirm", path("deliveries", &delivery)))).await.expect(200);
 
         answer(self.cso.put("/auth/profile", json!({"firstName": "Grace"}))).await.expect(200);
         answer(self.cso.get("/stats")).await.expect(200);
         answer(self.manager.get("/users")).await.expect(200);
-        let audit = format!("/audit?entityId={}", id_of(&approved));
+        let audit = format!("/audit?entityId={}", id_of(&draft));
         let audit = answer(self.manager.get(&audit)).await.expect(200);
-        assert_eq!(audit["data"][0]["action"], "response.approved");
-        approved
+        assert_eq!(audit["data"][0]["action"], "response.sent");
+        answer(self.cso.get(&response)).await.expect(200)
     }
 
     /// A POST of the admin with an idempotency key.
@@ -189,6 +207,12 @@ impl Cast {
         let key = Uuid::new_v4().to_string();
         self.admin.send(reqwest::Method::POST, path, Some(body), &[("idempotency-key", &key)]).await
     }
+}
+
+async fn delivery_of(gateway: &Client, response: &Value) -> Value {
+    let pending = answer(gateway.get("/deliveries?status=pending&limit=100")).await.expect(200);
+    let mut deliveries = pending["data"].as_array().unwrap().iter();
+    deliveries.find(|delivery| delivery["responseId"] == response["id"]).unwrap().clone()
 }
 
 /// Makes an actor panic and answers with its name.

@@ -22,6 +22,7 @@ on_both_engines!(
     a_foreign_object_looks_exactly_like_a_missing_one,
     lists_hold_what_their_reader_may_read,
     nobody_gets_in_without_a_valid_token,
+    an_api_key_opens_nothing_that_is_for_people,
 );
 
 async fn every_role_may_do_what_the_contract_says_and_nothing_else(hub: &TestHub) {
@@ -46,9 +47,14 @@ async fn every_role_may_do_what_the_contract_says_and_nothing_else(hub: &TestHub
 }
 
 async fn every_endpoint_that_needs_a_permission_is_in_the_matrix(hub: &TestHub) {
-    let known: BTreeSet<_> =
-        MATRIX.iter().map(|row| row.endpoint).chain(SELF_SERVICE.iter().copied()).map(str::to_owned).collect();
-    let secured: BTreeSet<_> = documented(hub).await.into_iter().filter(|one| one.secured).map(|one| one.name).collect();
+    let known: BTreeSet<_> = MATRIX
+        .iter()
+        .map(|row| row.endpoint)
+        .chain(SELF_SERVICE.iter().copied())
+        .map(str::to_owned)
+        .collect();
+    let secured: BTreeSet<_> =
+        documented(hub).await.into_iter().filter(|one| one.secured).map(|one| one.name).collect();
     assert_eq!(secured, known);
     for &action in Action::ALL {
         assert!(MATRIX.iter().any(|row| row.action == action), "no endpoint for {action}");
@@ -86,7 +92,9 @@ async fn a_foreign_object_looks_exactly_like_a_missing_one(hub: &TestHub) {
     let scene = Scene::set(hub, Role::Cso).await;
     let hidden = |tie| MATRIX.iter().filter(move |row| row.cells(Role::Cso).contains(&(Some(tie), 404)));
     let mut compared = 0;
-    for (row, tie) in [Tie::Foreign, Tie::Edited].into_iter().flat_map(|tie| hidden(tie).map(move |row| (row, tie))) {
+    for (row, tie) in
+        [Tie::Foreign, Tie::Edited].into_iter().flat_map(|tie| hidden(tie).map(move |row| (row, tie)))
+    {
         let (foreign, missing) = (scene.object(row, tie), Uuid::new_v4());
         let body = scene.body(row);
         let foreign = anonymised(scene.send(row, Some(foreign), body.clone()).await, foreign);
@@ -124,7 +132,8 @@ async fn nobody_gets_in_without_a_valid_token(hub: &TestHub) {
     for endpoint in endpoints.iter().filter(|one| one.secured) {
         for client in [&anonymous, &forged] {
             for body in [None, Some(json!({"nonsense": true}))] {
-                let path = endpoint.path.replace("{id}", "0198c0de-0000-7000-8000-000000000000");
+                let path =
+                    endpoint.path.replace("{id}", &Uuid::new_v4().to_string()).replace("{channel}", "email");
                 let reply = client.send(endpoint.method.clone(), &path, body, &[]).await;
                 assert_eq!(reply.status, 401, "{}: {}", endpoint.name, reply.text);
                 assert!(reply.header("www-authenticate").starts_with("Bearer"), "{}", endpoint.name);
@@ -133,6 +142,30 @@ async fn nobody_gets_in_without_a_valid_token(hub: &TestHub) {
             }
         }
     }
+}
+
+async fn an_api_key_opens_nothing_that_is_for_people(hub: &TestHub) {
+    let scene = Scene::set(hub, Role::Admin).await;
+    let key = json!({"name": "all", "scopes": ["inbound", "deliveries"]});
+    let key = scene.maker.post("/api-keys", key).await.expect(201)["key"].as_str().unwrap().to_owned();
+    let program = hub.anonymous().with_token(&key);
+    let for_people = MATRIX.iter().filter(|row| row.action != Action::UseGateway);
+    let mut asked = 0;
+    for row in for_people {
+        for (tie, _) in row.cells(Role::Admin) {
+            let id = tie.map(|tie| scene.object(row, tie));
+            let reply = scene.send_as(&program, row, id, scene.body(row)).await;
+            assert_eq!(reply.problem(403)["type"], "urn:nexus-hub:problem:forbidden", "{}", row.endpoint);
+            asked += 1;
+        }
+    }
+    for endpoint in SELF_SERVICE {
+        let (method, path) = endpoint.split_once(' ').unwrap();
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        program.send(method, path, None, &[]).await.problem(403);
+        asked += 1;
+    }
+    assert!(asked > 50, "{asked}");
 }
 
 /// An operation of the OpenAPI document.
@@ -153,7 +186,12 @@ async fn documented(hub: &TestHub) -> Vec<Endpoint> {
         for (method, operation) in operations.as_object().unwrap() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let secured = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
-            endpoints.push(Endpoint { name: format!("{method} {path}"), method, path: path.clone(), secured });
+            endpoints.push(Endpoint {
+                name: format!("{method} {path}"),
+                method,
+                path: path.clone(),
+                secured,
+            });
         }
     }
     endpoints.sort_by(|a, b| a.name.cmp(&b.name));
@@ -169,6 +207,7 @@ fn anonymised(reply: Reply, id: Uuid) -> (u16, String, Vec<(String, String)>) {
     const OF_THE_REQUEST: &[&str] = &["x-request-id", "date", "ratelimit-remaining", "ratelimit-reset"];
     let text = reply.text.replace(&id.to_string(), "ID").replace(reply.header("x-request-id"), "REQUEST");
     let headers = reply.headers.iter().filter(|(name, _)| !OF_THE_REQUEST.contains(&name.as_str()));
-    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     (reply.status, text, headers)
 }

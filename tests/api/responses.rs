@@ -159,7 +159,10 @@ async fn every_answer_carries_its_version_as_etag(hub: &TestHub) {
     assert_eq!((read.status, read.header("etag"), &read.json()), (200, "\"4\"", &approved.json()));
     for (tag, status) in [("\"4\"", 304), ("\"3\"", 200)] {
         let again = cso.send(Method::GET, &path("responses", &draft), None, &[("if-none-match", tag)]).await;
-        assert_eq!((again.status, again.header("etag"), again.text.is_empty()), (status, "\"4\"", status == 304));
+        assert_eq!(
+            (again.status, again.header("etag"), again.text.is_empty()),
+            (status, "\"4\"", status == 304)
+        );
     }
 }
 
@@ -170,8 +173,12 @@ async fn a_message_is_kept_byte_for_byte(hub: &TestHub) {
     let text = "\t Dear Ada,\r\n\r\n  e\u{301}\u{e9} \u{1F4E6}\u{200D}\u{1F69A} \u{5E9}\u{5DC}\u{202E} \u{FEFF}\u{1}\u{7F}\
         \\n \\u0000 \"'`<b>&amp;</b>%00;--{{x}}$1\n\n ";
     let inquiry = hub.inquiry(&admin).await;
-    let draft = cso.post("/responses", json!({"inquiryId": inquiry["id"], "message": "First."})).await.expect(201);
-    assert_eq!(cso.put(&path("responses", &draft), json!({"message": text})).await.expect(200)["message"], text);
+    let draft =
+        cso.post("/responses", json!({"inquiryId": inquiry["id"], "message": "First."})).await.expect(201);
+    assert_eq!(
+        cso.put(&path("responses", &draft), json!({"message": text})).await.expect(200)["message"],
+        text
+    );
     assert_eq!(cso.act(&to(&draft, "submit")).await.expect(200)["message"], text);
     assert_eq!(manager.act(&to(&draft, "approve")).await.expect(200)["message"], text);
     assert_eq!(now(&cso, &draft).await["message"], text);
@@ -185,7 +192,9 @@ async fn a_conversation_shows_approved_replies_and_no_other(hub: &TestHub) {
     let (admin, cso, manager) = (hub.admin().await, hub.cso().await, hub.manager().await);
     let inquiry = hub.inquiry(&admin).await;
     let conversation = format!("{}/messages", path("inquiries", &inquiry));
-    for actions in [&["submit", "approve"][..], &[], &["submit"], &["submit", "reject"], &["submit", "withdraw"]] {
+    for actions in
+        [&["submit", "approve"][..], &[], &["submit"], &["submit", "reject"], &["submit", "withdraw"]]
+    {
         let text = format!("Reply: {actions:?}");
         let reply = json!({"inquiryId": inquiry["id"], "message": text});
         let draft = cso.post("/responses", reply).await.expect(201);
@@ -233,7 +242,8 @@ async fn an_approval_answers_the_inquiry_unless_it_was_closed(hub: &TestHub) {
     // A rejection leaves the inquiry alone.
     let response = submitted(hub, &cso, &admin).await;
     manager.post(&to(&response, "reject"), json!({"notes": "N"})).await.expect(200);
-    let inquiry = cso.get(&format!("/inquiries/{}", response["inquiryId"].as_str().unwrap())).await.expect(200);
+    let inquiry =
+        cso.get(&format!("/inquiries/{}", response["inquiryId"].as_str().unwrap())).await.expect(200);
     assert_eq!((&inquiry["status"], &inquiry["version"]), (&json!("pending"), &json!(1)));
 }
 
@@ -248,7 +258,10 @@ async fn a_draft_answers_an_inquiry_that_exists(hub: &TestHub) {
     let draft = cso.post("/responses", json!({"inquiryId": inquiry["id"], "message": "M"})).await;
     assert_eq!(draft.header("location"), format!("/api/v1{}", path("responses", &draft.json())));
     let draft = draft.expect(201);
-    assert_eq!((&draft["status"], &draft["revision"], &draft["version"]), (&json!("draft"), &json!(1), &json!(1)));
+    assert_eq!(
+        (&draft["status"], &draft["revision"], &draft["version"]),
+        (&json!("draft"), &json!(1), &json!(1))
+    );
     assert_eq!((&draft["respondedBy"], &draft["inquiryId"]), (&json!(cso.id), &inquiry["id"]));
     assert_eq!(now(&cso, &draft).await, draft);
 }

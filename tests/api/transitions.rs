@@ -43,7 +43,11 @@ async fn a_response_takes_the_actions_of_its_state_and_no_other(hub: &TestHub) {
                 Some((_, to)) => {
                     assert_eq!(reply.expect(200), after, "{state}, {action}");
                     assert_eq!(after["status"], *to, "{state}, {action}");
-                    assert_eq!(after["version"], json!(before["version"].as_i64().unwrap() + 1), "{state}, {action}");
+                    assert_eq!(
+                        after["version"],
+                        json!(before["version"].as_i64().unwrap() + 1),
+                        "{state}, {action}"
+                    );
                     assert_ne!(after["updatedAt"], before["updatedAt"], "{state}, {action}");
                 }
                 None => {
@@ -72,7 +76,11 @@ async fn an_inquiry_makes_the_moves_of_its_life_cycle_and_no_other(hub: &TestHub
             if moves.contains(&to) {
                 assert_eq!(reply.expect(200), after, "{from} to {to}");
                 assert_eq!(after["status"], to, "{from} to {to}");
-                assert_eq!(after["version"], json!(before["version"].as_i64().unwrap() + 1), "{from} to {to}");
+                assert_eq!(
+                    after["version"],
+                    json!(before["version"].as_i64().unwrap() + 1),
+                    "{from} to {to}"
+                );
                 assert_ne!(after["updatedAt"], before["updatedAt"], "{from} to {to}");
             } else {
                 assert_eq!(reply.problem(409)["type"], "urn:nexus-hub:problem:invalid-transition");

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::customer::CustomerInput;
 use super::inquiry::{Priority, is_channel};
-use super::validation::{MAX_MESSAGE, MAX_NAME, MAX_SUBJECT, present};
+use super::validation::{MAX_MESSAGE, MAX_NAME, MAX_SUBJECT, object, present};
 use super::{Checks, FieldError};
 
 /// Characters of the message that stand in for a missing subject.
@@ -23,6 +23,7 @@ pub struct InboundMessage {
     /// What the channel calls the conversation. A message of a known one continues its inquiry.
     #[schema(max_length = 998)]
     pub thread_id: Option<String>,
+    #[serde(deserialize_with = "object")]
     pub customer: InboundCustomer,
     /// The first words of the message when left out.
     #[schema(max_length = 300)]

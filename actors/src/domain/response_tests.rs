@@ -54,10 +54,15 @@ fn every_status_takes_the_actions_of_the_life_cycle_and_no_other() {
     for &from in ResponseStatus::ALL {
         for &action in ResponseAction::ALL {
             let response = Response { status: from, ..draft() };
-            let expected = LIFE_CYCLE.iter().find(|(f, a, _)| (*f, *a) == (from, action)).map(|(_, _, to)| *to);
+            let expected =
+                LIFE_CYCLE.iter().find(|(f, a, _)| (*f, *a) == (from, action)).map(|(_, _, to)| *to);
             assert_eq!(from.after(action), expected, "{from}, {action}");
             let outcome = take(&response, action, person(1), "second", at(1)).map(|after| after.status);
-            assert_eq!(outcome, expected.ok_or(InvalidTransition { from, attempted: action }), "{from}, {action}");
+            assert_eq!(
+                outcome,
+                expected.ok_or(InvalidTransition { from, attempted: action }),
+                "{from}, {action}"
+            );
             taken += usize::from(expected.is_some());
         }
     }

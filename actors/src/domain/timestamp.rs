@@ -1,4 +1,4 @@
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in UTC, whole milliseconds, written as RFC 3339 with exactly three decimals.
@@ -36,7 +36,13 @@ impl Timestamp {
 
     /// Parses RFC 3339, with any offset.
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|time| Self::from_utc(time.to_utc()))
+        DateTime::parse_from_rfc3339(text).ok().and_then(|time| Self::within_range(time.to_utc()))
+    }
+
+    /// The years 0 to 9999: what RFC 3339 can write. PostgreSQL refuses years far beyond, and SQLite, which keeps
+    /// texts, puts them in the wrong order.
+    fn within_range(time: DateTime<Utc>) -> Option<Self> {
+        (0..=9999).contains(&time.year()).then(|| Self::from_utc(time))
     }
 }
 
@@ -54,7 +60,8 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        DateTime::<Utc>::deserialize(deserializer).map(Self::from_utc)
+        let time = DateTime::<Utc>::deserialize(deserializer)?;
+        Self::within_range(time).ok_or_else(|| serde::de::Error::custom("the year must be between 0 and 9999"))
     }
 }
 

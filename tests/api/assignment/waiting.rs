@@ -185,7 +185,8 @@ async fn going_away_hands_on_what_is_pending_and_nothing_else(hub: &TestHub) {
     for kept in [&work.in_progress, &work.responded, &work.closed] {
         assert_eq!(holder(&admin, kept).await, json!(leaving.id));
     }
-    let reasons: Vec<_> = decisions(&admin, &work.pending).await.iter().map(|one| one["reason"].clone()).collect();
+    let reasons: Vec<_> =
+        decisions(&admin, &work.pending).await.iter().map(|one| one["reason"].clone()).collect();
     assert_eq!(reasons[reasons.len() - 2..], ["handed_on", "lowest_load"]);
     assert_eq!((load(&admin, &leaving).await, load(&admin, &staying).await), (1, 1));
 }

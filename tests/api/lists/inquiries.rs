@@ -24,7 +24,7 @@ async fn some(hub: &TestHub, admin: &Client, csos: [&Client; 2], customers: [&Va
     let mut dice = StdRng::seed_from_u64(2);
     let mut paths = Vec::new();
     for _ in 0..60 {
-        hub.clock.advance(Duration::from_millis(one_of(&mut dice, &[0, 0, 1, 999, 86_400])));
+        hub.clock.advance(Duration::from_millis(one_of(&mut dice, &[0, 0, 1, 999, 8_640])));
         let inquiry = json!({
             "customerId": one_of(&mut dice, &customers)["id"], "subject": one_of(&mut dice, SUBJECTS),
             "message": one_of(&mut dice, &["My order is late.", "A refund, please."]),

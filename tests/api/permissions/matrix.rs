@@ -67,6 +67,14 @@ pub const MATRIX: &[Row] = {
         row("PATCH /users/{id}",            WriteUsers,       &[403, 403],       &[403, 403],       &[200, 200]),
         row("GET /audit",                   ReadAudit,        &[403],            &[200],            &[200]),
         row("GET /stats",                   ReadStats,        &[200],            &[200],            &[200]),
+
+        row("GET /api-keys",                ManageApiKeys,    &[403],            &[403],            &[200]),
+        row("POST /api-keys",               ManageApiKeys,    &[403],            &[403],            &[201]),
+        row("DELETE /api-keys/{id}",        ManageApiKeys,    &[403, 403],       &[403, 403],       &[204, 204]),
+        row("POST /inbound/{channel}",      UseGateway,       &[403],            &[403],            &[201]),
+        row("GET /deliveries",              UseGateway,       &[403],            &[403],            &[200]),
+        row("POST /deliveries/{id}/confirm", UseGateway,      &[403, 403],       &[403, 403],       &[200, 200]),
+        row("POST /deliveries/{id}/fail",   UseGateway,       &[403, 403],       &[403, 403],       &[200, 200]),
     ]
 };
 
@@ -74,8 +82,14 @@ pub const MATRIX: &[Row] = {
 pub const SELF_SERVICE: &[&str] = &["GET /auth/profile", "POST /auth/logout", "PUT /auth/profile"];
 
 /// For everyone.
-pub const PUBLIC: &[&str] =
-    &["GET //health", "GET //health/live", "GET //health/ready", "GET //metrics", "POST /auth/login", "POST /auth/refresh"];
+pub const PUBLIC: &[&str] = &[
+    "GET //health",
+    "GET //health/live",
+    "GET //health/ready",
+    "GET //metrics",
+    "POST /auth/login",
+    "POST /auth/refresh",
+];
 
 impl Row {
     /// With `None` where the endpoint is about no object that exists.
@@ -87,7 +101,11 @@ impl Row {
         };
         match statuses {
             [status] => vec![(None, *status)],
-            _ => [Tie::Own, Tie::Foreign, Tie::Edited].map(Some).into_iter().zip(statuses.iter().copied()).collect(),
+            _ => [Tie::Own, Tie::Foreign, Tie::Edited]
+                .map(Some)
+                .into_iter()
+                .zip(statuses.iter().copied())
+                .collect(),
         }
     }
 
@@ -108,7 +126,8 @@ impl Row {
             _ => allows(role, self.action, relation),
         };
         // Whoever may not read any object of a kind has none hidden from them.
-        let hidden = tie.is_some() && rule(role, self.read()) != Rule::Never && !allows(role, self.read(), relation);
+        let hidden =
+            tie.is_some() && rule(role, self.read()) != Rule::Never && !allows(role, self.read(), relation);
         match (hidden, allowed) {
             (true, _) => 404,
             (false, false) => 403,
@@ -116,9 +135,17 @@ impl Row {
         }
     }
 
-    /// The status of an id that does not exist. A CSO may read no user at all and is told so.
+    /// The status of an id that does not exist. Who may read no object of a kind at all is told so.
     pub fn of_missing(&self, role: Role) -> u16 {
-        if role == Role::Cso && self.endpoint.contains(" /users/") { 403 } else { 404 }
+        match (self.collection(), role) {
+            ("users", Role::Cso) => 403,
+            ("api-keys" | "deliveries", Role::Cso | Role::Manager) => 403,
+            _ => 404,
+        }
+    }
+
+    pub fn collection(&self) -> &'static str {
+        self.endpoint.split('/').nth(1).unwrap()
     }
 
     fn success(&self, tie: Option<Tie>) -> u16 {
@@ -131,7 +158,7 @@ impl Row {
 
     /// What makes the object visible.
     fn read(&self) -> Action {
-        match self.endpoint.split('/').nth(1).unwrap() {
+        match self.collection() {
             "customers" => Customer::READ,
             "inquiries" => Inquiry::READ,
             "responses" => Response::READ,

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::matrix::{MATRIX, Row, Tie};
-use crate::harness::{Client, PASSWORD, Reply, TestHub, id_of};
+use crate::harness::{Client, PASSWORD, Reply, TestHub, id_of, path};
 
 pub struct Scene {
     pub caller: Client,
     /// Another CSO, whose everything else is.
     pub author: Client,
-    maker: Client,
+    /// An admin who has made them.
+    pub maker: Client,
     inquiry: Uuid,
     objects: HashMap<(&'static str, Tie), Uuid>,
 }
@@ -44,9 +45,13 @@ impl Scene {
     }
 
     pub async fn send(&self, row: &Row, id: Option<Uuid>, body: Option<Value>) -> Reply {
+        self.send_as(&self.caller, row, id, body).await
+    }
+
+    pub async fn send_as(&self, who: &Client, row: &Row, id: Option<Uuid>, body: Option<Value>) -> Reply {
         let (method, path) = row.endpoint.split_once(' ').unwrap();
-        let path = path.replace("{id}", &id.unwrap_or_default().to_string());
-        self.caller.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, body, &[]).await
+        let path = path.replace("{id}", &id.unwrap_or_default().to_string()).replace("{channel}", "email");
+        who.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, body, &[]).await
     }
 
     /// A body the endpoint takes, if it takes one.
@@ -56,7 +61,9 @@ impl Scene {
             "POST /customers" | "PUT /customers/{id}" => {
                 json!({"firstName": "Grace", "lastName": "Hopper", "email": email})
             }
-            "POST /customers/{id}/assign" | "POST /inquiries/{id}/assign" => json!({"assigneeId": self.author.id}),
+            "POST /customers/{id}/assign" | "POST /inquiries/{id}/assign" => {
+                json!({"assigneeId": self.author.id})
+            }
             "POST /inquiries" => json!({"customerId": self.customer(), "subject": "S", "message": "M"}),
             "PUT /inquiries/{id}" => json!({"subject": "S", "message": "M"}),
             "PATCH /inquiries/{id}/status" => json!({"status": "in_progress"}),
@@ -67,6 +74,9 @@ impl Scene {
                 json!({"email": email, "password": PASSWORD, "role": "admin", "firstName": "G", "lastName": "H"})
             }
             "PATCH /users/{id}" => json!({"lastName": "Changed"}),
+            "POST /api-keys" => json!({"name": "mail", "scopes": ["inbound"]}),
+            "POST /inbound/{channel}" => json!({"customer": {"email": email}, "message": "M"}),
+            "POST /deliveries/{id}/fail" => json!({"reason": "unknown address", "permanent": true}),
             _ => return None,
         })
     }
@@ -85,11 +95,13 @@ impl Scene {
     async fn provide(&mut self, hub: &TestHub, tie: Tie) {
         for row in MATRIX.iter().filter(|row| row.ties().contains(&tie)) {
             let owner = if tie == Tie::Own { &self.caller } else { &self.author };
-            let object = match row.endpoint.split('/').nth(1).unwrap() {
+            let object = match row.collection() {
                 "customers" => self.customer_of(hub, owner).await,
                 "inquiries" => self.inquiry_of(hub, owner).await,
                 "responses" => self.response_of(owner, row, tie).await,
                 "users" => owner.id,
+                "api-keys" => self.api_key().await,
+                "deliveries" => self.delivery_of(hub, owner).await,
                 other => panic!("nothing to act on in /{other}"),
             };
             self.objects.insert((row.endpoint, tie), object);
@@ -98,14 +110,20 @@ impl Scene {
 
     async fn customer_of(&self, hub: &TestHub, owner: &Client) -> Uuid {
         let id = id_of(&hub.customer(&self.maker).await);
-        self.maker.post(&format!("/customers/{id}/assign"), json!({"assigneeId": owner.id})).await.expect(200);
+        self.maker
+            .post(&format!("/customers/{id}/assign"), json!({"assigneeId": owner.id}))
+            .await
+            .expect(200);
         id
     }
 
     /// Closed, because open ones are handed on when their CSO becomes something else.
     async fn inquiry_of(&self, hub: &TestHub, owner: &Client) -> Uuid {
         let id = id_of(&hub.inquiry(&self.maker).await);
-        self.maker.post(&format!("/inquiries/{id}/assign"), json!({"assigneeId": owner.id})).await.expect(200);
+        self.maker
+            .post(&format!("/inquiries/{id}/assign"), json!({"assigneeId": owner.id}))
+            .await
+            .expect(200);
         self.maker.patch(&format!("/inquiries/{id}/status"), json!({"status": "closed"})).await.expect(200);
         id
     }
@@ -122,5 +140,20 @@ impl Scene {
             self.maker.act(&format!("/responses/{id}/submit")).await.expect(200);
         }
         id
+    }
+
+    async fn api_key(&self) -> Uuid {
+        id_of(&self.maker.post("/api-keys", json!({"name": "chat", "scopes": ["inbound"]})).await.expect(201))
+    }
+
+    async fn delivery_of(&self, hub: &TestHub, author: &Client) -> Uuid {
+        let response = path("responses", &hub.draft(author, &self.maker).await);
+        for action in ["submit", "approve"] {
+            self.maker.act(&format!("{response}/{action}")).await.expect(200);
+        }
+        let deliveries = self.maker.get("/deliveries?limit=100").await.expect(200);
+        let deliveries = deliveries["data"].as_array().unwrap();
+        let of_response = |one: &&Value| response.ends_with(one["responseId"].as_str().unwrap());
+        id_of(deliveries.iter().find(of_response).unwrap())
     }
 }

@@ -9,7 +9,11 @@ use crate::harness::{Client, Engine, Reply, TestHub, on_both_engines, path, run_
 
 const DECISIONS: usize = 100;
 
+/// All of them wait for a connection, rather than some of them being shed on a machine that is busy.
+const PATIENT: &[(&str, &str)] = &[("NEXUS__DATABASE__ACQUIRE_TIMEOUT", "60s")];
+
 on_both_engines!(
+    with PATIENT;
     of_a_hundred_decisions_exactly_one_wins,
     a_decision_and_a_withdrawal_do_not_both_happen,
     of_a_hundred_edits_of_one_version_exactly_one_wins,
@@ -17,7 +21,7 @@ on_both_engines!(
 
 #[test]
 fn of_a_hundred_decisions_on_two_instances_exactly_one_wins() {
-    run_instances(Engine::Full, 2, &[], |hubs| Box::pin(decide_on(hubs)));
+    run_instances(Engine::Full, 2, PATIENT, |hubs| Box::pin(decide_on(hubs)));
 }
 
 async fn of_a_hundred_decisions_exactly_one_wins(hub: &TestHub) {
@@ -32,7 +36,8 @@ async fn decide_on(hubs: &[TestHub]) {
     }
     for _ in 0..3 {
         let response = submitted(&hubs[0], &cso, &admin).await;
-        let replies = join_all((0..DECISIONS).map(|turn| decide(&managers[turn % managers.len()], &response, turn)));
+        let replies =
+            join_all((0..DECISIONS).map(|turn| decide(&managers[turn % managers.len()], &response, turn)));
         let winner = only_one(replies.await);
         let after = now(&admin, &response).await;
         assert_eq!(after, winner, "what the winner was told is what is");
@@ -47,7 +52,8 @@ async fn decide_on(hubs: &[TestHub]) {
 
         assert_eq!(told(&admin, &to(&response, "history"), "action").await, ["created", "submitted", status]);
         assert_eq!(told(&admin, &to(&response, "history"), "actorId").await[2], decider);
-        let events = told(&admin, &format!("/audit?entityId={}", after["id"].as_str().unwrap()), "action").await;
+        let events =
+            told(&admin, &format!("/audit?entityId={}", after["id"].as_str().unwrap()), "action").await;
         assert_eq!(events, [&format!("response.{status}"), "response.submitted", "response.created"]);
         let inquiry = format!("/inquiries/{}", response["inquiryId"].as_str().unwrap());
         let (replies, expected) = if approves(turn) { (2, "responded") } else { (1, "pending") };
@@ -66,7 +72,8 @@ async fn a_decision_and_a_withdrawal_do_not_both_happen(hub: &TestHub) {
     for _ in 0..10 {
         let response = submitted(hub, &cso, &admin).await;
         let (approve, withdraw) = (to(&response, "approve"), to(&response, "withdraw"));
-        let attempts = (0..10).map(|turn| if turn % 2 == 0 { manager.act(&approve) } else { cso.act(&withdraw) });
+        let attempts =
+            (0..10).map(|turn| if turn % 2 == 0 { manager.act(&approve) } else { cso.act(&withdraw) });
         let winner = only_one(join_all(attempts).await);
         assert_eq!(now(&admin, &response).await, winner);
         let conversation = format!("/inquiries/{}/messages", response["inquiryId"].as_str().unwrap());

@@ -71,8 +71,10 @@ async fn the_audit_trail_names_who_did_what_in_which_request(hub: &TestHub) {
     by_request("r-4", &manager, Method::POST, &to(&draft, "approve"), Some(json!({"notes": "Good."}))).await;
 
     let trail = audit_of(&admin, &draft).await;
-    let told: Vec<_> =
-        trail.iter().map(|one| (one["action"].clone(), one["actorId"].clone(), one["requestId"].clone())).collect();
+    let told: Vec<_> = trail
+        .iter()
+        .map(|one| (one["action"].clone(), one["actorId"].clone(), one["requestId"].clone()))
+        .collect();
     let expected = [
         ("response.created", &cso, "r-1"),
         ("response.edited", &cso, "r-2"),
