@@ -147,7 +147,9 @@ async fn prepare(state: HttpState, readiness: Readiness) {
     loop {
         match bootstrap::prepare(&state).await {
             Ok(()) => break,
-            Err(HubError::Internal(cause)) => tracing::error!(cause, "the database cannot be prepared; trying again"),
+            Err(HubError::Internal(cause)) => {
+                tracing::error!(cause, "the database cannot be prepared; trying again")
+            }
             Err(error) => tracing::warn!(%error, "not ready yet; trying again"),
         }
         tokio::time::sleep(RETRY).await;
@@ -192,7 +194,9 @@ fn sqlite_path(database: &DatabaseSettings) -> Option<&str> {
 
 fn create_directory(database: &DatabaseSettings) -> Result<(), StartError> {
     let directory = sqlite_path(database).and_then(|path| Path::new(path).parent());
-    let Some(directory) = directory.filter(|directory| !directory.as_os_str().is_empty()) else { return Ok(()) };
+    let Some(directory) = directory.filter(|directory| !directory.as_os_str().is_empty()) else {
+        return Ok(());
+    };
     let failed = |cause| StartError::File { path: directory.display().to_string(), cause };
     fs::create_dir_all(directory).map_err(failed)
 }

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use nexus_actors::domain::user::{NewUser, Role};
 use nexus_actors::domain::Checks;
+use nexus_actors::domain::user::{NewUser, Role};
 use nexus_actors::store::users::HasNoUsers;
 use nexus_actors::user_desk::CreateUser;
 use nexus_actors::{HubError, HubResult};
@@ -51,7 +51,9 @@ async fn first_admin(state: &HttpState) -> HubResult<()> {
     } else if state.settings.environment == Environment::Development {
         (GENERATED_EMAIL.to_owned(), generated_password(), true)
     } else {
-        tracing::warn!("nobody can sign in yet: set BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD, or run `nexus-hub user create`");
+        tracing::warn!(
+            "nobody can sign in yet: set BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD, or run `nexus-hub user create`"
+        );
         return Ok(());
     };
     let user = checked(admin(email, password.clone()))?;

@@ -147,7 +147,8 @@ async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<
     let user = bootstrap::checked(user).map_err(explained)?;
     let hub = offline_hub(settings, Clock::system()).await?;
     let password_hash = Passwords::new(1).hash(user.password.clone()).await?;
-    let created = hub.user_desk.ask(CreateUser { caller: None, user, password_hash }).await.map_err(explained)?;
+    let created =
+        hub.user_desk.ask(CreateUser { caller: None, user, password_hash }).await.map_err(explained)?;
     println!("Created the {} {} ({}).", created.role, created.email, created.id);
     hub.shutdown(settings.shutdown.timeout).await;
     Ok(())
@@ -165,7 +166,8 @@ pub async fn offline_hub(settings: &Settings, clock: Clock) -> Result<Hub, Failu
 fn explained(error: HubError) -> Failure {
     match error {
         HubError::Invalid(errors) => {
-            let fields: Vec<_> = errors.iter().map(|one| format!("{} {}", &one.pointer[1..], one.message)).collect();
+            let fields: Vec<_> =
+                errors.iter().map(|one| format!("{} {}", &one.pointer[1..], one.message)).collect();
             fields.join("; ").into()
         }
         other => other.to_string().into(),

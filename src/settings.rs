@@ -190,7 +190,8 @@ impl Settings {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
         // An entry left as `KEY=` in a .env file arrives as an empty text and means nothing.
-        let variables: Map<String, String> = variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let variables: Map<String, String> =
+            variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let environment = Environment::named(variables.get("APP_ENV").map_or("development", String::as_str));
         let mut sources = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         if environment == Environment::Production {
@@ -224,10 +225,15 @@ impl Settings {
         let refuse = |setting: &str, problem: &str| {
             Err(SettingsError::Refused { setting: setting.to_owned(), problem: problem.to_owned() })
         };
-        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| self.database.url.starts_with(scheme)) {
+        if !["sqlite:", "postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| self.database.url.starts_with(scheme))
+        {
             return refuse("DATABASE_URL", "must begin with postgres:// or sqlite://");
         }
-        if self.uses_redis() && !["redis://", "rediss://"].iter().any(|scheme| self.redis.url.starts_with(scheme)) {
+        if self.uses_redis()
+            && !["redis://", "rediss://"].iter().any(|scheme| self.redis.url.starts_with(scheme))
+        {
             return refuse("REDIS_URL", "must begin with redis:// or rediss://");
         }
         if self.bootstrap.admin_email.is_empty() != self.bootstrap.admin_password.is_empty() {
@@ -373,7 +379,9 @@ impl Source for Variables {
             found.extend(url.map(|url| (name.to_owned(), key.to_owned(), url)));
         }
         for (name, key) in NAMES {
-            found.extend(self.get(name).map(|value| ((*name).to_owned(), (*key).to_owned(), value.to_owned())));
+            found.extend(
+                self.get(name).map(|value| ((*name).to_owned(), (*key).to_owned(), value.to_owned())),
+            );
         }
         for (name, value) in &self.0 {
             if let Some(path) = name.strip_prefix("NEXUS__") {
@@ -405,8 +413,9 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
         Given::Seconds(seconds) => Ok(Duration::from_secs(seconds)),
         Given::Text(text) => match text.trim().parse() {
             Ok(seconds) => Ok(Duration::from_secs(seconds)),
-            Err(_) => humantime::parse_duration(&text)
-                .map_err(|error| serde::de::Error::custom(format!("{text:?} is no duration such as 15m: {error}"))),
+            Err(_) => humantime::parse_duration(&text).map_err(|error| {
+                serde::de::Error::custom(format!("{text:?} is no duration such as 15m: {error}"))
+            }),
         },
     }
 }

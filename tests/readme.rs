@@ -87,8 +87,10 @@ fn timeless(text: &str) -> String {
         24 if nexus_actors::domain::Timestamp::parse(word).is_some() => "TIME".to_owned(),
         _ => word.to_owned(),
     };
-    text.split_inclusive(['"', '/']).map(|part| {
-        let end = part.trim_end_matches(['"', '/']);
-        word(end) + &part[end.len()..]
-    }).collect()
+    text.split_inclusive(['"', '/'])
+        .map(|part| {
+            let end = part.trim_end_matches(['"', '/']);
+            word(end) + &part[end.len()..]
+        })
+        .collect()
 }

@@ -67,8 +67,9 @@ impl Handler<CreateApiKey> for ApiKeyDesk {
                 last_used_at: None,
                 revoked_at: None,
             };
-            let event = Event::of(new_id(), EventType::ApiKeyCreated, (EntityType::ApiKey, key.id), None, &key, now)
-                .by(caller.principal.user_id, &caller.request_id);
+            let event =
+                Event::of(new_id(), EventType::ApiKeyCreated, (EntityType::ApiKey, key.id), None, &key, now)
+                    .by(caller.principal.user_id, &caller.request_id);
             desk.writer.ask(Commit::new(Write::InsertApiKey { key: key.clone(), key_hash }, event)).await?;
             Ok(key)
         })
@@ -82,7 +83,8 @@ impl Handler<RevokeApiKey> for ApiKeyDesk {
         let desk = self.clone();
         Box::pin(async move {
             permit_any(&caller.principal, Action::ManageApiKeys)?;
-            let key = desk.api_keys.ask(GetApiKey(id)).await?.ok_or(HubError::NotFound(EntityType::ApiKey))?;
+            let key =
+                desk.api_keys.ask(GetApiKey(id)).await?.ok_or(HubError::NotFound(EntityType::ApiKey))?;
             let at = desk.clock.now();
             let revoked = ApiKey { revoked_at: Some(at), ..key.clone() };
             let entity = (EntityType::ApiKey, id);

@@ -6,9 +6,9 @@ use uuid::Uuid;
 use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
 use crate::desk::{expect_version, permit, permit_any, settle};
+use crate::domain::delivery::{Delivery, DeliveryStatus, Report, RetryRule};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Direction};
-use crate::domain::delivery::{Delivery, DeliveryStatus, Report, RetryRule};
 use crate::domain::policy::Action;
 use crate::domain::response::{
     Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput,
@@ -88,7 +88,11 @@ impl Supervised for ApprovalCoordinator {}
 impl Handler<DraftResponse> for ApprovalCoordinator {
     type Result = ResponseFuture<HubResult<Response>>;
 
-    fn handle(&mut self, DraftResponse { caller, input }: DraftResponse, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        DraftResponse { caller, input }: DraftResponse,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let coordinator = self.clone();
         Box::pin(async move { coordinator.draft(&caller, input).await })
     }
@@ -124,7 +128,11 @@ impl ApprovalCoordinator {
     async fn draft(&self, caller: &Caller, input: NewResponse) -> HubResult<Response> {
         permit_any(&caller.principal, Action::CreateResponse)?;
         if self.inquiries.ask(GetInquiry(input.inquiry_id)).await?.is_none() {
-            return Err(HubError::invalid("/inquiryId", "not_found", "must be the id of an existing inquiry"));
+            return Err(HubError::invalid(
+                "/inquiryId",
+                "not_found",
+                "must be the id of an existing inquiry",
+            ));
         }
         let author = caller.principal.user_id;
         let response = Response::draft(new_id(), input.inquiry_id, input.message, author, self.clock.now());
@@ -158,10 +166,12 @@ impl ApprovalCoordinator {
                 (after, EventType::ResponseRejected, HistoryAction::Rejected)
             }
         };
-        let mut commit =
-            Commit::new(Write::UpdateResponse(after.clone()), event(event_type, Some(&before), &after, caller))
-                .and(Write::InsertHistory(history(action, &after, caller)))
-                .answering(caller, &after);
+        let mut commit = Commit::new(
+            Write::UpdateResponse(after.clone()),
+            event(event_type, Some(&before), &after, caller),
+        )
+        .and(Write::InsertHistory(history(action, &after, caller)))
+        .answering(caller, &after);
         if let Step::Approve(_) = step {
             commit = self.release(commit, &after, caller).await?;
         }
@@ -184,9 +194,11 @@ impl ApprovalCoordinator {
             metadata: None,
         };
         let inquiry = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
-        let inquiry = inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
+        let inquiry =
+            inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
         let customer = self.customers.ask(GetCustomer(inquiry.customer_id)).await?;
-        let customer = customer.ok_or(HubError::Conflict("The customer was deleted; there is nobody to reply to."))?;
+        let customer =
+            customer.ok_or(HubError::Conflict("The customer was deleted; there is nobody to reply to."))?;
         let approver = caller.principal.user_id;
         let delivery =
             Delivery::of_approved(new_id(), response, approver, &inquiry, &customer, response.updated_at);
@@ -212,7 +224,8 @@ impl ApprovalCoordinator {
         let now = self.clock.now();
         let Some(after) = before.reported(&message.report, &self.retry, now)? else { return Ok(before) };
         let found = self.responses.ask(GetResponse(after.message.response_id)).await?;
-        let response = found.ok_or_else(|| HubError::Internal("a delivery without its response".to_owned()))?;
+        let response =
+            found.ok_or_else(|| HubError::Internal("a delivery without its response".to_owned()))?;
         let (settled, event_type, action) = match (after.status, &message.report) {
             (DeliveryStatus::Sent, _) => {
                 (response.confirm_delivery(now)?, EventType::ResponseSent, HistoryAction::Sent)
@@ -224,7 +237,8 @@ impl ApprovalCoordinator {
             ),
             // To be tried again: the response stays approved.
             (DeliveryStatus::Pending, _) | (DeliveryStatus::Failed, Report::Confirmed) => {
-                let commit = Commit { writes: vec![Write::UpdateDelivery(after.clone())], ..Commit::default() };
+                let commit =
+                    Commit { writes: vec![Write::UpdateDelivery(after.clone())], ..Commit::default() };
                 self.writer.ask(commit).await?;
                 return Ok(after);
             }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture,
+};
 use uuid::Uuid;
 
 use crate::clock::{Clock, new_id};
@@ -71,7 +73,9 @@ impl AssignmentBalancer {
             match outcome {
                 Ok(Ok(())) if std::mem::take(&mut actor.again) => actor.sweep(ctx),
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "waiting inquiries stay waiting until the next sweep"),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "waiting inquiries stay waiting until the next sweep")
+                }
                 Err(error) => tracing::error!(%error, "a sweep of the waiting inquiries died"),
             }
         });

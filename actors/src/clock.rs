@@ -29,7 +29,8 @@ impl Clock {
 
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => {
+            Source::System =>
+            {
                 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
                 Timestamp::from_utc(chrono::Utc::now())
             }

@@ -66,13 +66,18 @@ impl Supervised for CustomerDesk {}
 impl Handler<CreateCustomer> for CustomerDesk {
     type Result = ResponseFuture<HubResult<Customer>>;
 
-    fn handle(&mut self, CreateCustomer { caller, input }: CreateCustomer, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        CreateCustomer { caller, input }: CreateCustomer,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let desk = self.clone();
         Box::pin(async move {
             permit_any(&caller.principal, Action::WriteCustomer)?;
             let customer = Customer::new(new_id(), input, Some(caller.principal.user_id), desk.clock.now());
             let event = event(EventType::CustomerCreated, None, &customer, &caller);
-            let commit = Commit::new(Write::InsertCustomer(customer.clone()), event).answering(&caller, &customer);
+            let commit =
+                Commit::new(Write::InsertCustomer(customer.clone()), event).answering(&caller, &customer);
             desk.writer.ask(commit).await?;
             Ok(customer)
         })
@@ -99,7 +104,11 @@ impl Handler<ReplaceCustomer> for CustomerDesk {
 impl Handler<DeleteCustomer> for CustomerDesk {
     type Result = ResponseFuture<HubResult<()>>;
 
-    fn handle(&mut self, DeleteCustomer { caller, id }: DeleteCustomer, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        DeleteCustomer { caller, id }: DeleteCustomer,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let desk = self.clone();
         Box::pin(async move {
             settle(|| async {

@@ -14,7 +14,12 @@ const ATTEMPTS: usize = 8;
 ///
 /// # Errors
 /// `NotFound` if it is absent or the caller may not see it; `Forbidden` if they see it but may not.
-pub fn permit<T: Owned>(principal: &Principal, action: Action, kind: EntityType, found: Option<T>) -> HubResult<T> {
+pub fn permit<T: Owned>(
+    principal: &Principal,
+    action: Action,
+    kind: EntityType,
+    found: Option<T>,
+) -> HubResult<T> {
     let Some(entity) = found else { return Err(HubError::NotFound(kind)) };
     match policy::judge(principal, action, &entity) {
         Verdict::Allowed => Ok(entity),

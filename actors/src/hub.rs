@@ -162,7 +162,11 @@ impl Hub {
         );
         let housekeeper = start!(
             "Housekeeper",
-            Housekeeper { clock: clock.clone(), idempotency: idempotency.clone(), sessions: sessions.clone() }
+            Housekeeper {
+                clock: clock.clone(),
+                idempotency: idempotency.clone(),
+                sessions: sessions.clone()
+            }
         );
         Self {
             clock,
@@ -258,8 +262,25 @@ mod faults {
     use super::*;
 
     crate::panics_on_demand!(
-        CustomerStore, InquiryStore, ResponseStore, UserStore, SessionStore, AuditStore, StatsStore,
-        IdempotencyStore, Writer, AssignmentBalancer, CustomerDesk, InquiryDesk, ApprovalCoordinator, UserDesk,
-        Housekeeper, IntakeStore, DeliveryStore, ApiKeyStore, IntakeDesk, ApiKeyDesk,
+        CustomerStore,
+        InquiryStore,
+        ResponseStore,
+        UserStore,
+        SessionStore,
+        AuditStore,
+        StatsStore,
+        IdempotencyStore,
+        Writer,
+        AssignmentBalancer,
+        CustomerDesk,
+        InquiryDesk,
+        ApprovalCoordinator,
+        UserDesk,
+        Housekeeper,
+        IntakeStore,
+        DeliveryStore,
+        ApiKeyStore,
+        IntakeDesk,
+        ApiKeyDesk,
     );
 }

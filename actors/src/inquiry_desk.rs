@@ -142,7 +142,11 @@ impl Handler<MoveInquiry> for InquiryDesk {
 impl Handler<AssignInquiry> for InquiryDesk {
     type Result = ResponseFuture<HubResult<Inquiry>>;
 
-    fn handle(&mut self, AssignInquiry { caller, id, to }: AssignInquiry, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        AssignInquiry { caller, id, to }: AssignInquiry,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let desk = self.clone();
         Box::pin(async move {
             let assigned = settle(|| desk.assign(&caller, id, to)).await?;
@@ -185,8 +189,14 @@ impl InquiryDesk {
             .answering(caller, &inquiry);
         if inquiry.assigned_to.is_some() {
             let entity = (EntityType::Inquiry, id);
-            commit =
-                commit.with_event(Event::of(new_id(), EventType::InquiryAssigned, entity, None, &inquiry, now));
+            commit = commit.with_event(Event::of(
+                new_id(),
+                EventType::InquiryAssigned,
+                entity,
+                None,
+                &inquiry,
+                now,
+            ));
         }
         self.writer.ask(commit).await?;
         Ok(inquiry)

@@ -101,7 +101,9 @@ impl IntakeDesk {
             }),
             None => commit,
         };
-        let settle = claim.clone().map(|claim| (claim, json!({"inquiryId": inquiry_id, "duplicate": false}).to_string()));
+        let settle = claim
+            .clone()
+            .map(|claim| (claim, json!({"inquiryId": inquiry_id, "duplicate": false}).to_string()));
         match self.writer.ask(Commit { settle, ..commit }).await {
             // The same customer wrote twice at once; the other message made them.
             Err(HubError::Taken { .. }) => return Err(HubError::Contended),
@@ -156,8 +158,14 @@ impl IntakeDesk {
             .and(Write::InsertAssignment(assignment))
             .with_event(take_in.origin.stamp(created));
         if inquiry.assigned_to.is_some() {
-            commit =
-                commit.with_event(Event::of(new_id(), EventType::InquiryAssigned, entity, None, &inquiry, now));
+            commit = commit.with_event(Event::of(
+                new_id(),
+                EventType::InquiryAssigned,
+                entity,
+                None,
+                &inquiry,
+                now,
+            ));
         }
         Ok((commit, inquiry.id, inquiry.assigned_to.is_none()))
     }

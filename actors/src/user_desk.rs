@@ -132,7 +132,9 @@ impl Handler<ChangeUser> for UserDesk {
                 expect_version(caller, before.version)?;
                 let after = patch.apply(&before, desk.clock.now());
                 if before.id == caller.principal.user_id && (!after.is_active || after.role != before.role) {
-                    return Err(HubError::Conflict("Nobody deactivates themselves or changes their own role."));
+                    return Err(HubError::Conflict(
+                        "Nobody deactivates themselves or changes their own role.",
+                    ));
                 }
                 desk.update(caller, before, after, None).await
             })
@@ -231,9 +233,10 @@ impl UserDesk {
                 ..Event::of(new_id(), EventType::UserPasswordChanged, entity, Some(&before), &after, at)
                     .by(by, &caller.request_id)
             };
-            commit = commit.and(Write::SetPassword { user_id, password_hash }).with_event(changed).and(
-                Write::EndSessions { user_id, except: Some(caller.principal.session_id), at },
-            );
+            commit = commit
+                .and(Write::SetPassword { user_id, password_hash })
+                .with_event(changed)
+                .and(Write::EndSessions { user_id, except: Some(caller.principal.session_id), at });
         }
         if !after.is_active || after.role != before.role {
             commit = commit.and(Write::EndSessions { user_id, except: None, at });

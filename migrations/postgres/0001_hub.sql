@@ -71,7 +71,7 @@ create index customers_by_first_name on customers (first_name, id) where deleted
 create index customers_by_email on customers (email, id) where deleted_at is null;
 create index customers_by_status on customers (status, created_at, id) where deleted_at is null;
 create index customers_by_assignee on customers (assigned_to, created_at, id) where deleted_at is null;
-create index customers_search on customers using gin (to_tsvector('simple', search));
+create index customers_search on customers using gin (array_to_tsvector(string_to_array(search, ' ')));
 
 create table inquiries (
     id          uuid primary key,
@@ -103,7 +103,7 @@ create index inquiries_by_channel on inquiries (channel, created_at, id);
 -- The queue of unassigned work, in the order it is taken up.
 create index inquiries_waiting on inquiries (priority desc, created_at, id)
     where status = 'pending' and assigned_to is null;
-create index inquiries_search on inquiries using gin (to_tsvector('simple', search));
+create index inquiries_search on inquiries using gin (array_to_tsvector(string_to_array(search, ' ')));
 
 -- The conversation: what the customer wrote, and approved replies.
 create table messages (

@@ -72,8 +72,9 @@ create index customers_by_first_name on customers (first_name, id) where deleted
 create index customers_by_email on customers (email, id) where deleted_at is null;
 create index customers_by_status on customers (status, created_at, id) where deleted_at is null;
 create index customers_by_assignee on customers (assigned_to, created_at, id) where deleted_at is null;
+-- `search` holds lower-case words between blanks; to this tokenizer whatever is not ASCII is part of a word.
 create virtual table customers_search using fts5(search, content='customers', content_rowid='seq', prefix='2 3 4',
-    tokenize='unicode61 remove_diacritics 0');
+    tokenize='ascii');
 create trigger customers_search_insert after insert on customers begin
     insert into customers_search(rowid, search) values (new.seq, new.search);
 end;
@@ -118,7 +119,7 @@ create index inquiries_by_channel on inquiries (channel, created_at, id);
 create index inquiries_waiting on inquiries (priority desc, created_at, id)
     where status = 'pending' and assigned_to is null;
 create virtual table inquiries_search using fts5(search, content='inquiries', content_rowid='seq', prefix='2 3 4',
-    tokenize='unicode61 remove_diacritics 0');
+    tokenize='ascii');
 create trigger inquiries_search_insert after insert on inquiries begin
     insert into inquiries_search(rowid, search) values (new.seq, new.search);
 end;

@@ -78,7 +78,8 @@ impl FromRequest for PathId {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().get("id").unwrap_or_default();
-        let id = Uuid::parse_str(text).map_err(|_| HttpError::Malformed("the id in the path must be a UUID".to_owned()));
+        let id = Uuid::parse_str(text)
+            .map_err(|_| HttpError::Malformed("the id in the path must be a UUID".to_owned()));
         ready(id.map(Self))
     }
 }

@@ -49,7 +49,8 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
     request_body = NewApiKey, responses((status = 201, body = CreatedApiKey), WriteProblems))]
 pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
     let input = body.parse().and_then(|input: NewApiKey| Ok(input.validate().map_err(HubError::Invalid)?));
-    let input = after_permission(&state.hub, signed.principal(), Action::ManageApiKeys, Target::None, input).await?;
+    let input =
+        after_permission(&state.hub, signed.principal(), Action::ManageApiKeys, Target::None, input).await?;
     let key = new_api_key();
     let create =
         CreateApiKey { caller: signed.caller, input, key_hash: api_key_hash(&key), hint: api_key_hint(&key) };

@@ -110,7 +110,8 @@ pub async fn register(state: State, signed: Signed, body: Body) -> Result<HttpRe
         check_password(&mut checks, "/password", &input.password, owner);
         Ok(checks.finish(input).map_err(HubError::Invalid)?)
     });
-    let user = after_permission(&state.hub, signed.principal(), Action::WriteUsers, Target::None, input).await?;
+    let user =
+        after_permission(&state.hub, signed.principal(), Action::WriteUsers, Target::None, input).await?;
     // Before the costly hash.
     permit_any(signed.principal(), Action::WriteUsers)?;
     let password_hash = state.passwords.hash(user.password.clone()).await?;
@@ -148,8 +149,11 @@ async fn start_session(
         Some(credentials) if verified.ok && credentials.user.is_active => credentials,
         Some(_) | None => return Err(REFUSED),
     };
-    let rehashed =
-        if verified.needs_rehash { Some(state.passwords.hash(sign_in.password.clone()).await?) } else { None };
+    let rehashed = if verified.needs_rehash {
+        Some(state.passwords.hash(sign_in.password.clone()).await?)
+    } else {
+        None
+    };
 
     let now = state.hub.clock.now();
     let session_id = new_id();
@@ -176,11 +180,16 @@ pub async fn refresh(request: HttpRequest, state: State, body: Body) -> Result<H
     let found = state.hub.sessions.ask(FindSession(session_id)).await?;
     let now = state.hub.clock.now();
     let user = match found {
-        Some((session, user)) if session.revoked_at.is_none() && session.expires_at > now && user.is_active => user,
+        Some((session, user))
+            if session.revoked_at.is_none() && session.expires_at > now && user.is_active =>
+        {
+            user
+        }
         Some(_) | None => return Err(REFRESH_REFUSED),
     };
     let successor = state.tokens.successor(&presented);
-    let retry_key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
+    let retry_key =
+        request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
     let rotate = RotateRefresh {
         session_id,
         presented: presented.hash(),
@@ -257,7 +266,8 @@ pub async fn change_profile(state: State, signed: Signed, body: Body) -> Result<
         _ => None,
     };
     let availability = change.availability;
-    let change = ChangeProfile { caller: signed.caller, first_name, last_name, availability, new_password_hash };
+    let change =
+        ChangeProfile { caller: signed.caller, first_name, last_name, availability, new_password_hash };
     Ok(changed(&state.hub.user_desk.ask(change).await?))
 }
 
@@ -294,12 +304,23 @@ async fn throttle(state: &HttpState, request: &HttpRequest, email: &str) -> Resu
     Ok(())
 }
 
-async fn end(state: &HttpState, request: &HttpRequest, user_id: Uuid, which: Ending) -> Result<(), HttpError> {
+async fn end(
+    state: &HttpState,
+    request: &HttpRequest,
+    user_id: Uuid,
+    which: Ending,
+) -> Result<(), HttpError> {
     let request_id = RequestId::of(request).to_string();
     Ok(state.hub.user_desk.ask(EndSessions { user_id, request_id, which }).await?)
 }
 
-fn pair(state: &HttpState, user: User, session_id: Uuid, refresh_token: &str, now: Timestamp) -> Result<HttpResponse, HttpError> {
+fn pair(
+    state: &HttpState,
+    user: User,
+    session_id: Uuid,
+    refresh_token: &str,
+    now: Timestamp,
+) -> Result<HttpResponse, HttpError> {
     let answer = TokenPair {
         access_token: state.tokens.issue_access(user.id, session_id, user.role, now)?,
         refresh_token: refresh_token.to_owned(),

@@ -49,7 +49,11 @@ impl Body {
 
     /// Like [`Body::parse`], for bodies that may be left out or `null`.
     pub fn parse_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, HttpError> {
-        if self.bytes.is_empty() { Ok(T::default()) } else { Ok(self.parse::<Option<T>>()?.unwrap_or_default()) }
+        if self.bytes.is_empty() {
+            Ok(T::default())
+        } else {
+            Ok(self.parse::<Option<T>>()?.unwrap_or_default())
+        }
     }
 }
 
@@ -61,7 +65,8 @@ pub async fn receive(announced: Option<u64>, mut payload: Payload) -> Result<web
     let arrive = async {
         let mut bytes = web::BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|error| HttpError::Malformed(format!("the body did not arrive whole: {error}")))?;
+            let chunk = chunk
+                .map_err(|error| HttpError::Malformed(format!("the body did not arrive whole: {error}")))?;
             if bytes.len() + chunk.len() > MAX_BODY {
                 return Err(HttpError::TooLarge);
             }
@@ -84,7 +89,8 @@ fn is_json(request: &HttpRequest) -> bool {
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, HttpError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| HttpError::Malformed("the body is not UTF-8".to_owned()))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| HttpError::Malformed("the body is not UTF-8".to_owned()))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     // serde stops at the first mismatch; whether the rest is JSON at all decides between 400 and 422.
     let mismatch = |error: HttpError| match serde_json::from_str::<IgnoredAny>(text) {
@@ -105,7 +111,11 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, HttpError> {
 }
 
 fn syntax_error(error: &serde_json::Error) -> HttpError {
-    HttpError::Malformed(format!("the body is not valid JSON: line {}, column {}", error.line(), error.column()))
+    HttpError::Malformed(format!(
+        "the body is not valid JSON: line {}, column {}",
+        error.line(),
+        error.column()
+    ))
 }
 
 /// serde's own text without the position, which the pointer replaces; the code from how it begins.

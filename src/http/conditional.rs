@@ -35,9 +35,14 @@ versioned!(Customer, Delivery, Inquiry, Response, User);
 /// 200 with the entity, or 304 when the client has this version already.
 pub fn found<T: Versioned>(request: &HttpRequest, entity: &T) -> HttpResponse {
     let tag = etag(entity.version());
-    let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
-    });
+    let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(
+        |value| {
+            value
+                .split(',')
+                .map(str::trim)
+                .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
+        },
+    );
     if known {
         HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish()
     } else {

@@ -75,7 +75,8 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
             description = "The email is in use, or the request is still in progress"),
         WriteProblems))]
 pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
-    let input = body.parse().and_then(|input: CustomerInput| Ok(input.validate().map_err(HubError::Invalid)?));
+    let input =
+        body.parse().and_then(|input: CustomerInput| Ok(input.validate().map_err(HubError::Invalid)?));
     let input =
         after_permission(&state.hub, signed.principal(), Action::WriteCustomer, Target::None, input).await?;
     let customer = state.hub.customer_desk.ask(CreateCustomer { caller: signed.creating(), input }).await?;
@@ -87,7 +88,12 @@ pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResp
     params(Id, IfNoneMatch),
     responses((status = 200, body = Customer, headers(("ETag" = String))),
         (status = 304, description = "Unchanged"), ReadProblems))]
-pub async fn read(request: HttpRequest, state: State, signed: Signed, id: PathId) -> Result<HttpResponse, HttpError> {
+pub async fn read(
+    request: HttpRequest,
+    state: State,
+    signed: Signed,
+    id: PathId,
+) -> Result<HttpResponse, HttpError> {
     let customer = state.hub.customers.ask(GetCustomer(id.0)).await?;
     let customer = permit(signed.principal(), Action::ReadCustomer, EntityType::Customer, customer)?;
     Ok(found(&request, &customer))
@@ -99,10 +105,17 @@ pub async fn read(request: HttpRequest, state: State, signed: Signed, id: PathId
     responses((status = 200, body = Customer, headers(("ETag" = String))),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "The email is in use"),
         EntityWriteProblems))]
-pub async fn replace(state: State, signed: Signed, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
-    let input = body.parse().and_then(|input: CustomerInput| Ok(input.validate().map_err(HubError::Invalid)?));
+pub async fn replace(
+    state: State,
+    signed: Signed,
+    id: PathId,
+    body: Body,
+) -> Result<HttpResponse, HttpError> {
+    let input =
+        body.parse().and_then(|input: CustomerInput| Ok(input.validate().map_err(HubError::Invalid)?));
     let target = Target::Customer(id.0);
-    let input = after_permission(&state.hub, signed.principal(), Action::WriteCustomer, target, input).await?;
+    let input =
+        after_permission(&state.hub, signed.principal(), Action::WriteCustomer, target, input).await?;
     let replace = ReplaceCustomer { caller: signed.caller, id: id.0, input };
     Ok(changed(&state.hub.customer_desk.ask(replace).await?))
 }
@@ -126,7 +139,8 @@ pub async fn delete(state: State, signed: Signed, id: PathId) -> Result<HttpResp
 pub async fn assign(state: State, signed: Signed, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
     let target = Target::Customer(id.0);
     let input = body.parse::<CustomerAssignee>();
-    let input = after_permission(&state.hub, signed.principal(), Action::AssignCustomer, target, input).await?;
+    let input =
+        after_permission(&state.hub, signed.principal(), Action::AssignCustomer, target, input).await?;
     let assign = AssignCustomer { caller: signed.caller, id: id.0, assignee: input.assignee_id };
     Ok(changed(&state.hub.customer_desk.ask(assign).await?))
 }

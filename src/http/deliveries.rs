@@ -57,7 +57,8 @@ pub async fn confirm(state: State, gateway: Gateway, id: PathId) -> Result<HttpR
         EntityWriteProblems))]
 pub async fn fail(state: State, gateway: Gateway, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
     gateway.allows(Scope::Deliveries)?;
-    let failed = body.parse().and_then(|input: FailureReport| Ok(input.validate().map_err(HubError::Invalid)?));
+    let failed =
+        body.parse().and_then(|input: FailureReport| Ok(input.validate().map_err(HubError::Invalid)?));
     // As everywhere, whether it is there comes before what was sent.
     if failed.is_err() && state.hub.deliveries.ask(GetDelivery(id.0)).await?.is_none() {
         return Err(HubError::NotFound(EntityType::Delivery).into());
@@ -65,7 +66,12 @@ pub async fn fail(state: State, gateway: Gateway, id: PathId, body: Body) -> Res
     report(&state, gateway, id.0, failed?).await
 }
 
-async fn report(state: &State, gateway: Gateway, id: Uuid, report: Report) -> Result<HttpResponse, HttpError> {
+async fn report(
+    state: &State,
+    gateway: Gateway,
+    id: Uuid,
+    report: Report,
+) -> Result<HttpResponse, HttpError> {
     let settle = SettleDelivery { id, report, origin: gateway.origin };
     Ok(changed(&state.hub.approval_coordinator.ask(settle).await?))
 }

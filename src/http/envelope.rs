@@ -59,7 +59,8 @@ pub async fn seal<B: MessageBody + 'static>(
     // The route's pattern, not the path as sent: a log line can neither be forged nor hold what was in a query.
     let route = outcome.as_ref().ok().and_then(|response| response.request().match_pattern());
     let route = route.as_deref().unwrap_or("(no route)");
-    let status = outcome.as_ref().map_or_else(|lost| lost.problem.status, |response| response.status().as_u16());
+    let status =
+        outcome.as_ref().map_or_else(|lost| lost.problem.status, |response| response.status().as_u16());
     let took = started.elapsed();
     if let Some(metrics) = metrics {
         metrics.answered(method.as_str(), route, status, took);

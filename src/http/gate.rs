@@ -131,6 +131,7 @@ fn client_address(state: &HttpState, request: &ServiceRequest) -> IpAddr {
         return peer;
     }
     let hops = request.headers().get_all(&FORWARDED_FOR).filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> = hops.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+    let hops: Vec<IpAddr> =
+        hops.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
     hops.into_iter().rev().find(|hop| !state.trusted_proxies.contains(hop)).unwrap_or(peer)
 }

@@ -70,7 +70,9 @@ async fn claim(request: &mut ServiceRequest, key: &HeaderValue, user_id: Uuid) -
             request.set_payload(Payload::from(body));
             Ok(Claimed::Fresh(state, claim))
         }
-        ClaimOutcome::Answered { status, body } => Ok(Claimed::Before(answer_again(request.path(), status, body))),
+        ClaimOutcome::Answered { status, body } => {
+            Ok(Claimed::Before(answer_again(request.path(), status, body)))
+        }
         ClaimOutcome::InFlight => Err(HttpError::InFlight),
         ClaimOutcome::Mismatch => Err(HttpError::KeyReused),
     }
@@ -145,7 +147,8 @@ fn answer_again(path: &str, status: u16, body: String) -> HttpResponse {
     }
     if let (StatusCode::CREATED, Some(id)) = (status, entity.get("id").and_then(Value::as_str)) {
         // A user is made at /auth/register and found at /users.
-        let collection = path.strip_suffix("/auth/register").map_or(path.to_owned(), |base| format!("{base}/users"));
+        let collection =
+            path.strip_suffix("/auth/register").map_or(path.to_owned(), |base| format!("{base}/users"));
         response.insert_header((header::LOCATION, format!("{collection}/{id}")));
     }
     if body.is_empty() { response.finish() } else { response.content_type("application/json").body(body) }
@@ -167,7 +170,9 @@ fn checked(key: &HeaderValue) -> Result<String, HttpError> {
     if (1..=MAX_KEY).contains(&text.len()) {
         Ok(text.to_owned())
     } else {
-        Err(HttpError::Malformed(format!("Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters")))
+        Err(HttpError::Malformed(format!(
+            "Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters"
+        )))
     }
 }
 

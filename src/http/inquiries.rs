@@ -59,7 +59,8 @@ impl InquiryAssignee {
             return Ok(Assignee::Auto);
         }
         Uuid::parse_str(&self.assignee_id).map(Assignee::User).map_err(|_| {
-            HubError::invalid("/assigneeId", "not_eligible", "must be the id of an active CSO, or \"auto\"").into()
+            HubError::invalid("/assigneeId", "not_eligible", "must be the id of an active CSO, or \"auto\"")
+                .into()
         })
     }
 }
@@ -81,7 +82,15 @@ impl InquiryAssignee {
     responses((status = 200, body = Page<Inquiry>), ListProblems))]
 pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
     let mut params = query.list(&[
-        "q", "status", "priority", "category", "channel", "customerId", "assignedTo", "createdFrom", "createdTo",
+        "q",
+        "status",
+        "priority",
+        "category",
+        "channel",
+        "customerId",
+        "assignedTo",
+        "createdFrom",
+        "createdTo",
     ])?;
     let filter = InquiryFilter {
         q: params.text("q").filter(|q| !q.trim().is_empty()),
@@ -107,7 +116,8 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
         WriteProblems))]
 pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
     let input = body.parse().and_then(|input: NewInquiry| Ok(input.validate().map_err(HubError::Invalid)?));
-    let input = after_permission(&state.hub, signed.principal(), Action::WriteInquiry, Target::None, input).await?;
+    let input =
+        after_permission(&state.hub, signed.principal(), Action::WriteInquiry, Target::None, input).await?;
     let inquiry = state.hub.inquiry_desk.ask(CreateInquiry { caller: signed.creating(), input }).await?;
     Ok(created("/api/v1/inquiries", &inquiry))
 }
@@ -117,7 +127,12 @@ pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResp
     params(Id, IfNoneMatch),
     responses((status = 200, body = Inquiry, headers(("ETag" = String))),
         (status = 304, description = "Unchanged"), ReadProblems))]
-pub async fn read(request: HttpRequest, state: State, signed: Signed, id: PathId) -> Result<HttpResponse, HttpError> {
+pub async fn read(
+    request: HttpRequest,
+    state: State,
+    signed: Signed,
+    id: PathId,
+) -> Result<HttpResponse, HttpError> {
     Ok(found(&request, &visible(&state, signed.principal(), id.0).await?))
 }
 
@@ -126,8 +141,14 @@ pub async fn read(request: HttpRequest, state: State, signed: Signed, id: PathId
     params(Id, IfMatch), request_body = InquiryInput,
     responses((status = 200, body = Inquiry, headers(("ETag" = String))),
         (status = 409, body = Problem, content_type = "application/problem+json"), EntityWriteProblems))]
-pub async fn replace(state: State, signed: Signed, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
-    let input = body.parse().and_then(|input: InquiryInput| Ok(input.validate().map_err(HubError::Invalid)?));
+pub async fn replace(
+    state: State,
+    signed: Signed,
+    id: PathId,
+    body: Body,
+) -> Result<HttpResponse, HttpError> {
+    let input =
+        body.parse().and_then(|input: InquiryInput| Ok(input.validate().map_err(HubError::Invalid)?));
     let target = Target::Inquiry(id.0);
     let input = after_permission(&state.hub, signed.principal(), Action::WriteInquiry, target, input).await?;
     let replace = ReplaceInquiry { caller: signed.caller, id: id.0, input };
@@ -141,7 +162,12 @@ pub async fn replace(state: State, signed: Signed, id: PathId, body: Body) -> Re
         (status = 409, body = Problem, content_type = "application/problem+json",
             description = "The life cycle has no such move"),
         EntityWriteProblems))]
-pub async fn set_status(state: State, signed: Signed, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
+pub async fn set_status(
+    state: State,
+    signed: Signed,
+    id: PathId,
+    body: Body,
+) -> Result<HttpResponse, HttpError> {
     let target = Target::Inquiry(id.0);
     let input = body.parse::<StatusMove>();
     let input = after_permission(&state.hub, signed.principal(), Action::WriteInquiry, target, input).await?;
@@ -164,7 +190,12 @@ pub async fn assign(state: State, signed: Signed, id: PathId, body: Body) -> Res
 /// The conversation with the customer, oldest first: their messages and approved replies.
 #[utoipa::path(get, path = "/api/v1/inquiries/{id}/messages", tag = "inquiries", security(("bearer" = [])),
     params(Id, Paging), responses((status = 200, body = Page<ConversationMessage>), ActionProblems))]
-pub async fn messages(state: State, signed: Signed, id: PathId, query: Query) -> Result<HttpResponse, HttpError> {
+pub async fn messages(
+    state: State,
+    signed: Signed,
+    id: PathId,
+    query: Query,
+) -> Result<HttpResponse, HttpError> {
     visible(&state, signed.principal(), id.0).await?;
     let page = query.list(&[])?.page(Listing::told(TOLD))?;
     Ok(HttpResponse::Ok().json(state.hub.inquiries.ask(ListMessages { inquiry_id: id.0, page }).await?))
@@ -173,7 +204,12 @@ pub async fn messages(state: State, signed: Signed, id: PathId, query: Query) ->
 /// Every decision about who answers this inquiry, with the candidates and the reason, oldest first.
 #[utoipa::path(get, path = "/api/v1/inquiries/{id}/assignments", tag = "inquiries", security(("bearer" = [])),
     params(Id, Paging), responses((status = 200, body = Page<Assignment>), ActionProblems))]
-pub async fn assignments(state: State, signed: Signed, id: PathId, query: Query) -> Result<HttpResponse, HttpError> {
+pub async fn assignments(
+    state: State,
+    signed: Signed,
+    id: PathId,
+    query: Query,
+) -> Result<HttpResponse, HttpError> {
     visible(&state, signed.principal(), id.0).await?;
     let page = query.list(&[])?.page(Listing::told(TOLD))?;
     Ok(HttpResponse::Ok().json(state.hub.inquiries.ask(ListAssignments { inquiry_id: id.0, page }).await?))

@@ -79,8 +79,11 @@ impl Metrics {
         let help = "From the arrival of a request to its answer";
         registry.register_with_unit("http_request", help, Unit::Seconds, self.seconds.clone());
 
-        let (messages, restarts, up) =
-            (Family::<ActorLabels, Gauge>::default(), Family::<ActorLabels, Counter>::default(), Family::<ActorLabels, Gauge>::default());
+        let (messages, restarts, up) = (
+            Family::<ActorLabels, Gauge>::default(),
+            Family::<ActorLabels, Counter>::default(),
+            Family::<ActorLabels, Gauge>::default(),
+        );
         for (actor, in_flight) in hub.mailboxes() {
             messages.get_or_create(&ActorLabels { actor }).set(i64::try_from(in_flight).unwrap_or(i64::MAX));
         }
@@ -114,7 +117,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub async fn metrics(state: State) -> HttpResponse {
     match state.metrics.text(&state.hub) {
-        Ok(text) => HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text),
+        Ok(text) => HttpResponse::Ok()
+            .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+            .body(text),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written");
             HttpResponse::InternalServerError().finish()

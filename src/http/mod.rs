@@ -111,12 +111,23 @@ fn cors(settings: &Settings) -> Cors {
     let mut cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
         .allowed_headers([
-            "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-api-key",
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "x-api-key",
             "x-request-id",
         ])
         .expose_headers([
-            "ETag", "Idempotency-Replayed", "Location", "RateLimit-Limit", "RateLimit-Remaining",
-            "RateLimit-Reset", "Retry-After", "X-Request-Id",
+            "ETag",
+            "Idempotency-Replayed",
+            "Location",
+            "RateLimit-Limit",
+            "RateLimit-Remaining",
+            "RateLimit-Reset",
+            "Retry-After",
+            "X-Request-Id",
         ])
         .max_age(600);
     if listed(&settings.http.cors_origin).any(|origin| origin == "*") {

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::{
-    api_keys, audit, auth, customers, deliveries, health, inbound, inquiries, metrics, responses, stats, users,
+    api_keys, audit, auth, customers, deliveries, health, inbound, inquiries, metrics, responses, stats,
+    users,
 };
 
 #[derive(OpenApi)]
@@ -44,7 +45,8 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let bearer = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
+        let bearer =
+            SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
         let api_key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", bearer);

@@ -72,11 +72,15 @@ impl HttpError {
             Self::WrongContentType => {
                 Look(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type", "Wrong content type")
             }
-            Self::RateLimited { .. } => Look(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests"),
-            Self::InFlight => Look(StatusCode::CONFLICT, "request-in-flight", "Still in progress"),
-            Self::KeyReused => {
-                Look(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key used before")
+            Self::RateLimited { .. } => {
+                Look(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests")
             }
+            Self::InFlight => Look(StatusCode::CONFLICT, "request-in-flight", "Still in progress"),
+            Self::KeyReused => Look(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "Idempotency key used before",
+            ),
             Self::Hub(error) => hub_look(error),
         }
     }
@@ -128,7 +132,9 @@ fn hub_look(error: &HubError) -> Look {
         HubError::ContradictingReport(_) => {
             Look(StatusCode::CONFLICT, "contradicting-report", "Reported otherwise before")
         }
-        HubError::Conflict(_) => Look(StatusCode::CONFLICT, "conflict", "The current state does not allow this"),
+        HubError::Conflict(_) => {
+            Look(StatusCode::CONFLICT, "conflict", "The current state does not allow this")
+        }
         HubError::NoRoom | HubError::Contended => {
             Look(StatusCode::CONFLICT, "concurrent-change", "Changed by someone else at the same moment")
         }
@@ -187,10 +193,13 @@ impl ResponseError for HttpError {
         match self {
             Self::Hub(HubError::Invalid(errors)) => problem.errors.clone_from(errors),
             Self::Hub(HubError::Taken { what, pointer }) => {
-                problem.errors = vec![FieldError::new(pointer, "already_in_use", format!("{what} is already in use"))];
+                problem.errors =
+                    vec![FieldError::new(pointer, "already_in_use", format!("{what} is already in use"))];
             }
             Self::Hub(HubError::Internal(cause)) => tracing::error!(cause, "internal error"),
-            Self::Hub(HubError::ActorFailed { actor }) => tracing::error!(actor, "an actor failed on a request"),
+            Self::Hub(HubError::ActorFailed { actor }) => {
+                tracing::error!(actor, "an actor failed on a request")
+            }
             _ => {}
         }
         let mut response = HttpResponse::build(self.status_code());
@@ -199,7 +208,10 @@ impl ResponseError for HttpError {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         if matches!(self, Self::Unauthenticated(_)) {
-            response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"nexus-hub\"")));
+            response.insert_header((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"nexus-hub\""),
+            ));
         }
         let mut response = response.finish();
         response.extensions_mut().insert(problem);

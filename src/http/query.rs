@@ -181,7 +181,11 @@ impl Params {
         carried.insert("sortOrder".to_owned(), cursor.order.to_string());
         for (name, value) in &self.values {
             if name != "limit" && name != "page" && carried.get(name) != Some(value) {
-                self.errors.push(error(name, "differs_from_cursor", "the cursor was made with another value"));
+                self.errors.push(error(
+                    name,
+                    "differs_from_cursor",
+                    "the cursor was made with another value",
+                ));
             }
         }
         for (name, value) in carried {
@@ -205,13 +209,22 @@ impl Params {
         self.parsed(name, "a whole number", |text| text.parse().ok())
     }
 
-    fn parsed<T>(&self, name: &str, what: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, HttpError> {
+    fn parsed<T>(
+        &self,
+        name: &str,
+        what: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, HttpError> {
         let Some(text) = self.values.get(name) else { return Ok(None) };
         parse(text).map(Some).ok_or_else(|| HttpError::Malformed(format!("{name} must be {what}")))
     }
 
     fn value<T: FromStr<Err = UnknownValue>>(&mut self, name: &str, text: &str) -> Option<T> {
-        text.parse().map_err(|unknown: UnknownValue| self.errors.push(error(name, "unknown_value", &unknown.to_string()))).ok()
+        text.parse()
+            .map_err(|unknown: UnknownValue| {
+                self.errors.push(error(name, "unknown_value", &unknown.to_string()))
+            })
+            .ok()
     }
 }
 

@@ -5,7 +5,9 @@ use nexus_actors::desk::permit;
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
 use nexus_actors::domain::policy::{Action, list_scope};
-use nexus_actors::domain::response::{Approval, HistoryEntry, NewResponse, Rejection, Response, ResponseInput};
+use nexus_actors::domain::response::{
+    Approval, HistoryEntry, NewResponse, Rejection, Response, ResponseInput,
+};
 use nexus_actors::store::responses::{
     GetResponse, HISTORY_SORTS, ListHistory, ListResponses, ResponseFilter, SORTS,
 };
@@ -67,10 +69,12 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
             description = "The request is still in progress"),
         WriteProblems))]
 pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
-    let input = body.parse().and_then(|input: NewResponse| Ok(input.validate().map_err(HubError::Invalid)?));
+    let input =
+        body.parse().and_then(|input: NewResponse| Ok(input.validate().map_err(HubError::Invalid)?));
     let input =
         after_permission(&state.hub, signed.principal(), Action::CreateResponse, Target::None, input).await?;
-    let response = state.hub.approval_coordinator.ask(DraftResponse { caller: signed.creating(), input }).await?;
+    let response =
+        state.hub.approval_coordinator.ask(DraftResponse { caller: signed.creating(), input }).await?;
     Ok(created("/api/v1/responses", &response))
 }
 
@@ -79,7 +83,12 @@ pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResp
     params(Id, IfNoneMatch),
     responses((status = 200, body = Response, headers(("ETag" = String))),
         (status = 304, description = "Unchanged"), ReadProblems))]
-pub async fn read(request: HttpRequest, state: State, signed: Signed, id: PathId) -> Result<HttpResponse, HttpError> {
+pub async fn read(
+    request: HttpRequest,
+    state: State,
+    signed: Signed,
+    id: PathId,
+) -> Result<HttpResponse, HttpError> {
     let response = state.hub.responses.ask(GetResponse(id.0)).await?;
     Ok(found(&request, &permit(signed.principal(), Action::ReadResponse, EntityType::Response, response)?))
 }
@@ -92,7 +101,8 @@ pub async fn read(request: HttpRequest, state: State, signed: Signed, id: PathId
             description = "Neither a draft nor rejected"),
         EntityWriteProblems))]
 pub async fn edit(state: State, signed: Signed, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
-    let input = body.parse().and_then(|input: ResponseInput| Ok(input.validate().map_err(HubError::Invalid)?));
+    let input =
+        body.parse().and_then(|input: ResponseInput| Ok(input.validate().map_err(HubError::Invalid)?));
     advance(&state, signed, id.0, Action::EditResponse, input.map(Step::Edit)).await
 }
 
@@ -125,7 +135,12 @@ pub async fn withdraw(state: State, signed: Signed, id: PathId) -> Result<HttpRe
         (status = 409, body = Problem, content_type = "application/problem+json",
             description = "Not waiting for approval, or the revision named is not the current one"),
         EntityWriteProblems))]
-pub async fn approve(state: State, signed: Signed, id: PathId, body: Body) -> Result<HttpResponse, HttpError> {
+pub async fn approve(
+    state: State,
+    signed: Signed,
+    id: PathId,
+    body: Body,
+) -> Result<HttpResponse, HttpError> {
     let input = body.parse_or_default();
     let input = input.and_then(|input: Approval| Ok(input.validate().map_err(HubError::Invalid)?));
     advance(&state, signed, id.0, Action::DecideResponse, input.map(Step::Approve)).await
@@ -146,7 +161,12 @@ pub async fn reject(state: State, signed: Signed, id: PathId, body: Body) -> Res
 /// Every revision and every decision, oldest first.
 #[utoipa::path(get, path = "/api/v1/responses/{id}/history", tag = "responses", security(("bearer" = [])),
     params(Id, Paging), responses((status = 200, body = Page<HistoryEntry>), ActionProblems))]
-pub async fn history(state: State, signed: Signed, id: PathId, query: Query) -> Result<HttpResponse, HttpError> {
+pub async fn history(
+    state: State,
+    signed: Signed,
+    id: PathId,
+    query: Query,
+) -> Result<HttpResponse, HttpError> {
     let response = state.hub.responses.ask(GetResponse(id.0)).await?;
     permit(signed.principal(), Action::ReadResponse, EntityType::Response, response)?;
     let page = query.list(&[])?.page(Listing::told(HISTORY_SORTS))?;

@@ -21,7 +21,10 @@ pub enum SignedIn {
     Nobody,
     /// Some were, and they do not hold, or could not be checked.
     Failed(HttpError),
-    User { principal: Principal, user: Box<User> },
+    User {
+        principal: Principal,
+        user: Box<User>,
+    },
     /// By API key.
     Program(ApiKey),
 }
@@ -40,7 +43,8 @@ impl Signed {
 
     /// The caller of a request that answers 201.
     pub fn creating(self) -> Caller {
-        let claim = self.caller.claim.map(|claim| Claim { success_status: StatusCode::CREATED.as_u16(), ..claim });
+        let claim =
+            self.caller.claim.map(|claim| Claim { success_status: StatusCode::CREATED.as_u16(), ..claim });
         Caller { claim, ..self.caller }
     }
 }
@@ -78,13 +82,17 @@ pub fn refusal(signed_in: Option<&SignedIn>) -> HttpError {
             HubError::Forbidden("This is for people; an API key does not open it.").into()
         }
         // An outage must not read as bad credentials, or clients would throw good tokens away.
-        Some(SignedIn::Failed(HttpError::Hub(HubError::Unavailable { what }))) => HubError::Unavailable { what }.into(),
+        Some(SignedIn::Failed(HttpError::Hub(HubError::Unavailable { what }))) => {
+            HubError::Unavailable { what }.into()
+        }
         Some(SignedIn::Failed(HttpError::Hub(HubError::Overloaded { actor }))) => {
             HubError::Overloaded { actor }.into()
         }
         Some(SignedIn::Failed(HttpError::Unauthenticated(detail))) => HttpError::Unauthenticated(detail),
         Some(SignedIn::Failed(error)) => HubError::Internal(error.to_string()).into(),
-        Some(SignedIn::Nobody) | None => HttpError::Unauthenticated("Send an access token as a bearer token."),
+        Some(SignedIn::Nobody) | None => {
+            HttpError::Unauthenticated("Send an access token as a bearer token.")
+        }
     }
 }
 

@@ -44,7 +44,12 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
     params(Id, IfNoneMatch),
     responses((status = 200, body = User, headers(("ETag" = String))),
         (status = 304, description = "Unchanged"), ReadProblems))]
-pub async fn read(request: HttpRequest, state: State, signed: Signed, id: PathId) -> Result<HttpResponse, HttpError> {
+pub async fn read(
+    request: HttpRequest,
+    state: State,
+    signed: Signed,
+    id: PathId,
+) -> Result<HttpResponse, HttpError> {
     // Who may read no user at all is told so; there is nothing to keep from them.
     permit_any(signed.principal(), Action::ReadUsers)?;
     let user = state.hub.users.ask(GetUser(id.0)).await?;

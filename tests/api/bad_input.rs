@@ -22,7 +22,13 @@ on_both_engines!(
 
 const MEBIBYTE: usize = 1024 * 1024;
 
-async fn send(client: &Client, method: &Method, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Reply {
+async fn send(
+    client: &Client,
+    method: &Method,
+    path: &str,
+    content_type: &str,
+    body: impl Into<reqwest::Body>,
+) -> Reply {
     reply(client.raw(method.clone(), path).header(CONTENT_TYPE, content_type).body(body)).await
 }
 
@@ -40,8 +46,17 @@ fn nested(levels: usize) -> String {
 }
 
 async fn what_is_no_json_is_400(hub: &TestHub) {
-    const NO_JSON: &[&[u8]] =
-        &[b"{", b"{\"a\":", b"not json", b"{} {}", b"{\"a\":1,}", b"{'a':1}", b"\xff\xfe{}", b"{\"a\":\"\xc3\x28\"}", b"\0"];
+    const NO_JSON: &[&[u8]] = &[
+        b"{",
+        b"{\"a\":",
+        b"not json",
+        b"{} {}",
+        b"{\"a\":1,}",
+        b"{'a':1}",
+        b"\xff\xfe{}",
+        b"{\"a\":\"\xc3\x28\"}",
+        b"\0",
+    ];
     let targets = Targets::prepare(hub).await;
     for (operation, body) in writes() {
         let path = targets.path(&operation);
@@ -51,7 +66,8 @@ async fn what_is_no_json_is_400(hub: &TestHub) {
         if body.optional {
             // Someone else's session, because one of these is the sign-out.
             for left_out in ["", "null"] {
-                let answer = send(&hub.admin().await, &operation.method, &path, "application/json", left_out).await;
+                let answer =
+                    send(&hub.admin().await, &operation.method, &path, "application/json", left_out).await;
                 assert!(![400, 422].contains(&answer.status), "{path}: {}", answer.text);
             }
         } else {
@@ -75,7 +91,16 @@ async fn a_query_value_that_cannot_be_parsed_is_400_and_one_out_of_range_422(hub
     let targets = Targets::prepare(hub).await;
     for operation in operations().into_iter().filter(Operation::is_list) {
         let path = targets.path(&operation);
-        for query in ["page=abc", "page=", "page=1.5", "limit=x", "limit=1e1", "cursor=garbage", "cursor=", "cursor=e30"] {
+        for query in [
+            "page=abc",
+            "page=",
+            "page=1.5",
+            "limit=x",
+            "limit=1e1",
+            "cursor=garbage",
+            "cursor=",
+            "cursor=e30",
+        ] {
             targets.admin.get(&format!("{path}?{query}")).await.problem(400);
         }
         for (query, pointer) in [
@@ -93,7 +118,11 @@ async fn a_query_value_that_cannot_be_parsed_is_400_and_one_out_of_range_422(hub
             ("nonsense=1", "nonsense"),
             ("page=1&page=2", "page"),
         ] {
-            assert_eq!(targets.admin.get(&format!("{path}?{query}")).await.invalid(), [pointer], "{path}?{query}");
+            assert_eq!(
+                targets.admin.get(&format!("{path}?{query}")).await.invalid(),
+                [pointer],
+                "{path}?{query}"
+            );
         }
         let several = targets.admin.get(&format!("{path}?page=0&limit=101&sortOrder=up&x=1")).await.invalid();
         assert_eq!(several.len(), 4, "{path}: {several:?}");
@@ -103,7 +132,15 @@ async fn a_query_value_that_cannot_be_parsed_is_400_and_one_out_of_range_422(hub
 async fn a_filter_with_a_bad_value_is_refused_by_name(hub: &TestHub) {
     let admin = hub.admin().await;
     const UNPARSABLE: &[(&str, &[&str])] = &[
-        ("/customers", &["assignedTo=you", "createdFrom=yesterday", "createdTo=2026-01-01", "createdTo=2026-02-30T00:00:00Z"]),
+        (
+            "/customers",
+            &[
+                "assignedTo=you",
+                "createdFrom=yesterday",
+                "createdTo=2026-01-01",
+                "createdTo=2026-02-30T00:00:00Z",
+            ],
+        ),
         ("/inquiries", &["customerId=abc", "assignedTo=", "createdFrom=1", "createdTo=2026-01-01T00:00:00"]),
         ("/responses", &["inquiryId=abc", "respondedBy=me", "approvedBy=none"]),
         ("/users", &["isActive=maybe", "isActive=1"]),
@@ -111,7 +148,10 @@ async fn a_filter_with_a_bad_value_is_refused_by_name(hub: &TestHub) {
     ];
     const UNKNOWN: &[(&str, &[&str])] = &[
         ("/customers", &["status=gone", "status=ACTIVE", "status=active,inactive"]),
-        ("/inquiries", &["status=gone", "status=pending,gone", "priority=5", "priority=low,", "q=%00", "category=a%00"]),
+        (
+            "/inquiries",
+            &["status=gone", "status=pending,gone", "priority=5", "priority=low,", "q=%00", "category=a%00"],
+        ),
         ("/responses", &["status=gone"]),
         ("/users", &["role=owner"]),
         ("/audit", &["entityType=invoice"]),
@@ -165,7 +205,8 @@ async fn json_of_the_wrong_shape_is_422_at_the_field(hub: &TestHub) {
 fn wrong_types(schema: &Value) -> impl Iterator<Item = Value> {
     let allowed = type_of(schema).to_owned();
     let nullable = schema["type"].is_array();
-    let all = [json!("x"), json!(5), json!(1.5), json!(true), json!({"active": null}), json!([1]), json!(null)];
+    let all =
+        [json!("x"), json!(5), json!(1.5), json!(true), json!({"active": null}), json!([1]), json!(null)];
     all.into_iter().filter(move |value| match value {
         Value::String(_) => allowed != "string",
         Value::Number(number) => allowed != "integer" || number.is_f64(),
@@ -190,8 +231,11 @@ async fn every_failing_field_is_reported_at_once(hub: &TestHub) {
     let customer: Vec<_> = name.iter().chain(&customer).cloned().collect();
     let new_inquiry = [("customerId", json!(targets.customer)), ("channel", json!("No Channel"))];
     let new_inquiry: Vec<_> = question.iter().chain(&new_inquiry).cloned().collect();
-    let user: Vec<_> =
-        name.iter().chain(&[("email", json!("@")), ("password", json!("short")), ("role", json!("cso"))]).cloned().collect();
+    let user: Vec<_> = name
+        .iter()
+        .chain(&[("email", json!("@")), ("password", json!("short")), ("role", json!("cso"))])
+        .cloned()
+        .collect();
     let patch: Vec<_> = name
         .iter()
         .chain(&[("maxOpenInquiries", json!(-1)), ("skills", json!(["", "fine", line]))])
@@ -210,7 +254,8 @@ async fn every_failing_field_is_reported_at_once(hub: &TestHub) {
         (Method::PATCH, &user_path, &patch, "/firstName /lastName /maxOpenInquiries /skills/0 /skills/2"),
         (Method::PUT, "/auth/profile", &profile, "/currentPassword /firstName /lastName /newPassword"),
     ] {
-        let body: Map<String, Value> = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let body: Map<String, Value> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let mut found = targets.admin.send(method, path, Some(body.into()), &[]).await.invalid();
         found.sort();
         assert_eq!(found.join(" "), expected, "{path}");
@@ -236,19 +281,30 @@ async fn a_body_that_is_not_declared_as_json_is_415(hub: &TestHub) {
     let targets = Targets::prepare(hub).await;
     for (operation, body) in writes() {
         let (path, body) = (targets.path(&operation), json!(targets.body(&body)).to_string());
-        for content_type in ["text/plain", "application/xml", "application/x-www-form-urlencoded", "application/jsonx", "x"] {
+        for content_type in
+            ["text/plain", "application/xml", "application/x-www-form-urlencoded", "application/jsonx", "x"]
+        {
             send(&targets.admin, &operation.method, &path, content_type, body.clone()).await.problem(415);
         }
         reply(targets.admin.raw(operation.method, &path).body(body)).await.problem(415);
     }
     let body = json!({}).to_string();
-    let declared = send(&targets.admin, &Method::POST, "/customers", "Application/JSON; charset=utf-8", body).await;
+    let declared =
+        send(&targets.admin, &Method::POST, "/customers", "Application/JSON; charset=utf-8", body).await;
     assert_eq!(declared.invalid(), ["/firstName"]);
 }
 
 async fn an_unknown_path_is_404_and_a_wrong_method_405_with_allow(hub: &TestHub) {
     let targets = Targets::prepare(hub).await;
-    for path in ["/nonsense", "/customers/", "/customers/1/2/3", "//nonsense", "//api", "//api/v2/customers", "/%2e%2e"] {
+    for path in [
+        "/nonsense",
+        "/customers/",
+        "/customers/1/2/3",
+        "//nonsense",
+        "//api",
+        "//api/v2/customers",
+        "/%2e%2e",
+    ] {
         for client in [&targets.admin, &hub.anonymous()] {
             client.get(path).await.problem(404);
             client.post(path, json!({})).await.problem(404);
@@ -305,6 +361,8 @@ async fn texts_that_cannot_be_stored_are_refused_at_the_field(hub: &TestHub) {
         ("{\"a\\u0000\":1}".to_owned(), 422),
         ("{\"a\":{\"b\":[\"\\u0000\"]}}".to_owned(), 422),
     ] {
-        send(&targets.admin, &Method::POST, "/customers", "application/json", customer(&metadata)).await.problem(status);
+        send(&targets.admin, &Method::POST, "/customers", "application/json", customer(&metadata))
+            .await
+            .problem(status);
     }
 }

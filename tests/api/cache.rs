@@ -53,7 +53,8 @@ async fn a_customer_written_here_reads_there_as_written(here: &TestHub, there: &
         let written = writer.put(&url, input).await.expect(200);
         assert_eq!(reader.get(&url).await.expect(200), written, "{turn}");
         let assignee = if turn % 4 < 2 { json!(cso.id) } else { Value::Null };
-        let assigned = writer.post(&format!("{url}/assign"), json!({"assigneeId": assignee})).await.expect(200);
+        let assigned =
+            writer.post(&format!("{url}/assign"), json!({"assigneeId": assignee})).await.expect(200);
         assert_eq!(reader.get(&url).await.expect(200), assigned, "{turn}");
     }
     admin.delete(&url).await.expect(204);
@@ -171,7 +172,8 @@ async fn reads_are_answered_from_the_cache_until_the_next_write(here: &TestHub, 
     let (admin, over_there) = both(here, there).await;
     let cso = here.cso().await;
     let draft = here.draft(&cso, &admin).await;
-    let inquiry = admin.get(&format!("/inquiries/{}", draft["inquiryId"].as_str().unwrap())).await.expect(200);
+    let inquiry =
+        admin.get(&format!("/inquiries/{}", draft["inquiryId"].as_str().unwrap())).await.expect(200);
     let customer = here.customer(&admin).await;
     let user = serde_json::to_value(here.make_user(Role::Cso, "ada@example.com").await).unwrap();
     let input = |text: &str| json!({"subject": text, "message": text});

@@ -45,7 +45,13 @@ async fn an_unchanged_entity_is_304_by_its_tag(hub: &TestHub) {
         let read = admin.get(&path).await;
         let tag = read.header("etag").to_owned();
         assert_eq!(tag, format!("\"{}\"", read.json()["version"]), "{path}");
-        let known = [tag.clone(), format!("W/{tag}"), "*".to_owned(), format!("\"99\", {tag}"), format!("\"x\",W/{tag}")];
+        let known = [
+            tag.clone(),
+            format!("W/{tag}"),
+            "*".to_owned(),
+            format!("\"99\", {tag}"),
+            format!("\"x\",W/{tag}"),
+        ];
         for known in known {
             let unchanged = admin.send(Method::GET, &path, None, &[("If-None-Match", &known)]).await;
             assert_eq!((unchanged.status, unchanged.text.as_str()), (304, ""), "{path} {known}");
@@ -59,8 +65,14 @@ async fn an_unchanged_entity_is_304_by_its_tag(hub: &TestHub) {
 }
 
 /// Every write of an entity that exists, each on an entity fit for it.
-async fn writes(hub: &TestHub, admin: &Client, cso: &Client, manager: &Client) -> Vec<(Client, Method, String, Value)> {
-    let customer = json!({"firstName": "Ada", "lastName": "King", "email": format!("{}@example.com", Uuid::new_v4())});
+async fn writes(
+    hub: &TestHub,
+    admin: &Client,
+    cso: &Client,
+    manager: &Client,
+) -> Vec<(Client, Method, String, Value)> {
+    let customer =
+        json!({"firstName": "Ada", "lastName": "King", "email": format!("{}@example.com", Uuid::new_v4())});
     let question = json!({"subject": "A", "message": "B"});
     let assignee = json!({"assigneeId": cso.id});
     let a_customer = async || path("customers", &hub.customer(admin).await);
@@ -90,7 +102,11 @@ async fn writes(hub: &TestHub, admin: &Client, cso: &Client, manager: &Client) -
 }
 
 fn entity_of(path: &str) -> String {
-    if path.starts_with("/auth") { path.to_owned() } else { path.splitn(4, '/').take(3).collect::<Vec<_>>().join("/") }
+    if path.starts_with("/auth") {
+        path.to_owned()
+    } else {
+        path.splitn(4, '/').take(3).collect::<Vec<_>>().join("/")
+    }
 }
 
 async fn write(by: &Client, method: &Method, path: &str, body: &Value, headers: &[(&str, &str)]) -> Reply {
@@ -106,7 +122,9 @@ async fn a_write_with_a_stale_if_match_is_412_and_changes_nothing(hub: &TestHub)
         let before = if before.status == 403 { admin.get(&entity).await } else { before };
         let version = before.json()["version"].as_i64().unwrap();
         let weak = format!("W/\"{version}\"");
-        for stale in [&format!("\"{}\"", version - 1), &format!("\"{}\"", version + 1), "\"0\"", "\"another\"", &weak] {
+        for stale in
+            [&format!("\"{}\"", version - 1), &format!("\"{}\"", version + 1), "\"0\"", "\"another\"", &weak]
+        {
             write(&by, &method, &path, &body, &[("If-Match", stale)]).await.problem(412);
         }
         for unfit in ["garbage", "\"", "", "\"1\", \"2\""] {
@@ -148,7 +166,11 @@ async fn every_write_counts_the_version_up_and_moves_updated_at(hub: &TestHub) {
         }
         let after = done.expect(200);
         assert_eq!(id_of(&after).get_version_num(), 7, "{path}");
-        assert_eq!(after["version"].as_i64().unwrap(), before["version"].as_i64().unwrap() + 1, "{method} {path}");
+        assert_eq!(
+            after["version"].as_i64().unwrap(),
+            before["version"].as_i64().unwrap() + 1,
+            "{method} {path}"
+        );
         assert_eq!(after["id"], before["id"]);
         assert_eq!(after["createdAt"], before["createdAt"]);
         assert_eq!(after["updatedAt"], json!(hub.clock.now()), "{method} {path}");
@@ -164,7 +186,9 @@ async fn a_request_id_is_echoed_or_made_and_an_unfit_one_replaced(hub: &TestHub)
     let admin = hub.admin().await;
     let long = "a".repeat(128);
     for fit in ["a", "7f-3_x.y:z/1+2=3@4", "550e8400-e29b-41d4-a716-446655440000", &long] {
-        for (path, status) in [("/customers", 200), ("/nonsense", 404), ("//health", 200), ("/customers?page=0", 422)] {
+        for (path, status) in
+            [("/customers", 200), ("/nonsense", 404), ("//health", 200), ("/customers?page=0", 422)]
+        {
             let answer = admin.send(Method::GET, path, None, &[("X-Request-Id", fit)]).await;
             assert_eq!((answer.status, answer.header("x-request-id")), (status, fit));
         }
@@ -227,12 +251,16 @@ async fn answers_are_compressed_for_whoever_asks(hub: &TestHub) {
     hub.customer(&admin).await;
     let http = reqwest::Client::builder().no_gzip().build().unwrap();
     let ask = async |accepted: &str| {
-        let request = admin.raw(Method::GET, "/customers").header("Accept-Encoding", accepted).build().unwrap();
+        let request =
+            admin.raw(Method::GET, "/customers").header("Accept-Encoding", accepted).build().unwrap();
         let answer = http.execute(request).await.unwrap();
-        let encoding = answer.headers().get("content-encoding").map(|value| value.to_str().unwrap().to_owned());
-        let varies = answer.headers().get_all("vary").iter().any(|value| {
-            value.to_str().unwrap().to_lowercase().contains("accept-encoding")
-        });
+        let encoding =
+            answer.headers().get("content-encoding").map(|value| value.to_str().unwrap().to_owned());
+        let varies = answer
+            .headers()
+            .get_all("vary")
+            .iter()
+            .any(|value| value.to_str().unwrap().to_lowercase().contains("accept-encoding"));
         (encoding, varies, answer.bytes().await.unwrap())
     };
     let (encoding, varies, packed) = ask("gzip").await;

@@ -60,7 +60,8 @@ async fn a_new_customer_has_the_fields_and_defaults_of_the_contract(hub: &TestHu
 
 async fn texts_are_kept_as_written_but_for_the_blanks_around_them(hub: &TestHub) {
     let admin = hub.admin().await;
-    let names = ["O'Hara", "Ærøskøbing", "李 小龍", "Müller-Lüdenscheidt", "\"; drop table customers", "%_\\", "👩‍🚀"];
+    let names =
+        ["O'Hara", "Ærøskøbing", "李 小龍", "Müller-Lüdenscheidt", "\"; drop table customers", "%_\\", "👩‍🚀"];
     for (index, name) in names.into_iter().enumerate() {
         let sent = json!({
             "firstName": format!("  {name}\u{a0}"), "lastName": name, "email": format!(" c{index}@example.com "),
@@ -68,7 +69,10 @@ async fn texts_are_kept_as_written_but_for_the_blanks_around_them(hub: &TestHub)
         });
         let customer = admin.post("/customers", sent).await.expect(201);
         let read = admin.get(&path("customers", &customer)).await.expect(200);
-        assert_eq!((&read["firstName"], &read["lastName"], &read["company"]), (&json!(name), &json!(name), &json!(name)));
+        assert_eq!(
+            (&read["firstName"], &read["lastName"], &read["company"]),
+            (&json!(name), &json!(name), &json!(name))
+        );
         assert_eq!((&read["email"], &read["phone"]), (&json!(format!("c{index}@example.com")), &Value::Null));
     }
 }
@@ -93,7 +97,9 @@ async fn an_email_is_unique_whatever_its_case(hub: &TestHub) {
     let admin = hub.admin().await;
     let first = admin.post("/customers", ada("Ada@Example.com")).await.expect(201);
     let other = admin.post("/customers", ada("jörg@exämple.de")).await.expect(201);
-    for taken in ["Ada@Example.com", "ada@example.com", "ADA@EXAMPLE.COM", " ada@EXAMPLE.com ", "JÖRG@EXÄMPLE.DE"] {
+    for taken in
+        ["Ada@Example.com", "ada@example.com", "ADA@EXAMPLE.COM", " ada@EXAMPLE.com ", "JÖRG@EXÄMPLE.DE"]
+    {
         let refused = admin.post("/customers", ada(taken)).await.problem(409);
         assert_eq!(refused["errors"][0]["pointer"], "/email", "{taken}");
     }
@@ -126,7 +132,8 @@ async fn a_put_takes_the_whole_and_clears_what_is_left_out(hub: &TestHub) {
     });
     assert_eq!(replaced, expected);
     assert_eq!(admin.get(&at).await.expect(200), expected);
-    let nulled = json!({"firstName": "A", "lastName": "B", "email": "a@example.com", "phone": null, "company": null});
+    let nulled =
+        json!({"firstName": "A", "lastName": "B", "email": "a@example.com", "phone": null, "company": null});
     admin.put(&at, nulled).await.expect(200);
     let missing = json!({"firstName": "A", "lastName": "B"});
     assert_eq!(admin.put(&at, missing).await.invalid(), ["/email"]);
@@ -142,7 +149,12 @@ async fn a_deleted_customer_is_gone_from_every_read(hub: &TestHub) {
     let customer = admin.post("/customers", complete()).await.expect(201);
     let at = path("customers", &customer);
     admin.post(&format!("{at}/assign"), json!({"assigneeId": cso.id})).await.expect(200);
-    let lists = ["/customers", "/customers?q=ada", "/customers?status=suspended", "/customers?sortBy=email&sortOrder=asc"];
+    let lists = [
+        "/customers",
+        "/customers?q=ada",
+        "/customers?status=suspended",
+        "/customers?sortBy=email&sortOrder=asc",
+    ];
     for client in [&admin, &cso] {
         assert_eq!(client.get(&at).await.status, 200);
         for list in lists {
@@ -193,7 +205,8 @@ async fn a_customer_is_assigned_to_an_active_cso_or_to_nobody(hub: &TestHub) {
     let gone = hub.make_user(Role::Cso, "gone@example.com").await;
     admin.patch(&format!("/users/{}", gone.id), json!({"isActive": false})).await.expect(200);
     let at = path("customers", &hub.customer(&admin).await);
-    let assign = async |by: &Client, to: Value| by.post(&format!("{at}/assign"), json!({"assigneeId": to})).await;
+    let assign =
+        async |by: &Client, to: Value| by.post(&format!("{at}/assign"), json!({"assigneeId": to})).await;
     let assigned = assign(&manager, json!(cso.id)).await.expect(200);
     assert_eq!((&assigned["assignedTo"], &assigned["version"]), (&json!(cso.id), &json!(2)));
     for unfit in [manager.id, admin.id, gone.id, Uuid::new_v4(), Uuid::nil()] {
@@ -218,7 +231,11 @@ async fn a_cso_sees_the_customers_assigned_to_them(hub: &TestHub) {
     for query in ["", "?assignedTo=me", "?assignedTo=none", &format!("?assignedTo={}", two.id), "?q=ada"] {
         let listed = one.get(&format!("/customers{query}")).await.expect(200);
         let ids: Vec<_> = listed["data"].as_array().unwrap().iter().map(id_of).collect();
-        let expected = if query.contains("none") || query.contains(&two.id.to_string()) { vec![] } else { vec![id_of(&mine)] };
+        let expected = if query.contains("none") || query.contains(&two.id.to_string()) {
+            vec![]
+        } else {
+            vec![id_of(&mine)]
+        };
         assert_eq!(ids, expected, "{query}");
     }
 }
@@ -236,9 +253,14 @@ async fn the_audit_trail_tells_what_changed(hub: &TestHub) {
     let entries = audit["data"].as_array().unwrap();
     let actions: Vec<_> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["customer.created", "customer.updated", "customer.assigned", "customer.deleted"]);
-    assert!(entries.iter().all(|entry| entry["actorId"] == json!(admin.id) && entry["entityType"] == "customer"));
+    assert!(
+        entries.iter().all(|entry| entry["actorId"] == json!(admin.id) && entry["entityType"] == "customer")
+    );
     assert_eq!(entries[0]["changes"]["email"], json!({"from": null, "to": "Ada.Lovelace@Example.com"}));
-    assert_eq!(entries[1]["changes"], json!({"company": {"from": "Analytical Engines", "to": "Difference Engines"}}));
+    assert_eq!(
+        entries[1]["changes"],
+        json!({"company": {"from": "Analytical Engines", "to": "Difference Engines"}})
+    );
     assert_eq!(entries[2]["changes"], json!({"assignedTo": {"from": null, "to": cso.id}}));
     assert_eq!(entries[3]["requestId"], request.header("x-request-id"));
 }

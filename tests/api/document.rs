@@ -48,7 +48,12 @@ pub fn operations() -> Vec<Operation> {
     each.map(|(path, method, operation)| Operation {
         method: method.to_uppercase().parse().unwrap(),
         path: path.clone(),
-        statuses: operation["responses"].as_object().unwrap().keys().map(|key| key.parse().unwrap()).collect(),
+        statuses: operation["responses"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|key| key.parse().unwrap())
+            .collect(),
         body: body(&document, operation),
         queries: queries(operation),
     })
@@ -94,7 +99,8 @@ impl Operation {
 
     /// Sign-in and what is outside of the base path.
     pub fn is_open(&self) -> bool {
-        !self.path.starts_with("/api/v1/") || ["/auth/login", "/auth/refresh"].iter().any(|end| self.path.ends_with(end))
+        !self.path.starts_with("/api/v1/")
+            || ["/auth/login", "/auth/refresh"].iter().any(|end| self.path.ends_with(end))
     }
 
     /// As `Client` takes it, with every part in braces replaced by `id`.
@@ -115,7 +121,13 @@ impl Targets {
         let cso = hub.user(Role::Cso).await;
         let draft = hub.draft(&cso, &admin).await;
         let inquiry: Uuid = draft["inquiryId"].as_str().unwrap().parse().unwrap();
-        Self { customer: id_of(&hub.customer(&admin).await), admin, inquiry, response: id_of(&draft), user: cso.id }
+        Self {
+            customer: id_of(&hub.customer(&admin).await),
+            admin,
+            inquiry,
+            response: id_of(&draft),
+            user: cso.id,
+        }
     }
 
     /// Where the operation finds something that exists; for a collection not known here, a path to nothing.

@@ -63,7 +63,8 @@ fn address() -> String {
 async fn approved(hub: &TestHub, gateway: &Gateway, admin: &Client) -> (Value, Value) {
     let (cso, manager) = (hub.cso().await, hub.manager().await);
     let taken = gateway.post("/inbound/email", mail("<1@mail.example>", &address())).await.expect(201);
-    let inquiry = admin.get(&format!("/inquiries/{}", taken["inquiryId"].as_str().unwrap())).await.expect(200);
+    let inquiry =
+        admin.get(&format!("/inquiries/{}", taken["inquiryId"].as_str().unwrap())).await.expect(200);
     let draft = json!({"inquiryId": inquiry["id"], "message": "It ships\r\n tomorrow.\n"});
     let draft = cso.post("/responses", draft).await.expect(201);
     cso.act(&format!("{}/submit", path("responses", &draft))).await.expect(200);
@@ -77,7 +78,8 @@ async fn a_message_counts_once_however_often_it_is_brought(hub: &TestHub) {
     let message = mail("<CAF=abc@mail.example>", &address());
     let first = gateway.post("/inbound/email", message.clone()).await.expect(201);
     assert_eq!(first["duplicate"], false);
-    let repeats = futures_util::future::join_all((0..20).map(|_| gateway.post("/inbound/email", message.clone())));
+    let repeats =
+        futures_util::future::join_all((0..20).map(|_| gateway.post("/inbound/email", message.clone())));
     for repeat in repeats.await {
         let repeat = repeat.expect(200);
         assert_eq!((&repeat["duplicate"], &repeat["inquiryId"]), (&json!(true), &first["inquiryId"]));
@@ -85,8 +87,12 @@ async fn a_message_counts_once_however_often_it_is_brought(hub: &TestHub) {
     // Another channel may use the same id for something else.
     let other = gateway.post("/inbound/chat", message).await.expect(201);
     assert_ne!(other["inquiryId"], first["inquiryId"]);
-    let inquiry = admin.get(&format!("/inquiries/{}", first["inquiryId"].as_str().unwrap())).await.expect(200);
-    assert_eq!((&inquiry["channel"], &inquiry["externalId"]), (&json!("email"), &json!("<CAF=abc@mail.example>")));
+    let inquiry =
+        admin.get(&format!("/inquiries/{}", first["inquiryId"].as_str().unwrap())).await.expect(200);
+    assert_eq!(
+        (&inquiry["channel"], &inquiry["externalId"]),
+        (&json!("email"), &json!("<CAF=abc@mail.example>"))
+    );
     assert_eq!((&inquiry["priority"], &inquiry["category"]), (&json!("high"), &json!("shipping")));
 }
 
@@ -149,7 +155,8 @@ async fn the_idempotency_key_stands_in_for_a_missing_external_id(hub: &TestHub) 
     assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!(again.expect(201), first);
     assert_ne!(send("b").await.expect(201)["inquiryId"], first["inquiryId"]);
-    let inquiry = admin.get(&format!("/inquiries/{}", first["inquiryId"].as_str().unwrap())).await.expect(200);
+    let inquiry =
+        admin.get(&format!("/inquiries/{}", first["inquiryId"].as_str().unwrap())).await.expect(200);
     assert_eq!(inquiry["subject"], "Hello, is anybody there?");
     assert_eq!(inquiry["externalId"], Value::Null, "the channel gave it no id");
 }
@@ -160,7 +167,8 @@ async fn bad_messages_are_refused_by_field(hub: &TestHub) {
     let mut bad = mail("x", "nobody");
     bad["message"] = json!("");
     let refused = gateway.post("/inbound/email", bad).await.expect(422);
-    let pointers: Vec<_> = refused["errors"].as_array().unwrap().iter().map(|one| one["pointer"].clone()).collect();
+    let pointers: Vec<_> =
+        refused["errors"].as_array().unwrap().iter().map(|one| one["pointer"].clone()).collect();
     assert_eq!(pointers, ["/message", "/customer/email"]);
     gateway.post("/inbound/E-Mail", mail("x", &address())).await.expect(422);
     let mut unknown = mail("x", &address());
@@ -236,7 +244,8 @@ async fn a_failed_delivery_is_tried_again_and_fails_for_good_in_the_end(hub: &Te
     let delivery = gateway.pending().await.remove(0);
     let fail = format!("{}/fail", path("deliveries", &delivery));
     for attempt in 1..8 {
-        let failed = gateway.post(&fail, json!({"reason": "greylisted", "permanent": false})).await.expect(200);
+        let failed =
+            gateway.post(&fail, json!({"reason": "greylisted", "permanent": false})).await.expect(200);
         assert_eq!((&failed["status"], &failed["attempts"]), (&json!("pending"), &json!(attempt)));
         assert_ne!(failed["nextAttemptAt"], Value::Null);
         hub.clock.advance(Duration::from_secs(3600));
@@ -246,7 +255,10 @@ async fn a_failed_delivery_is_tried_again_and_fails_for_good_in_the_end(hub: &Te
     // Hours have passed; the admin signs in again.
     let admin = hub.admin().await;
     let response = admin.get(&path("responses", &response)).await.expect(200);
-    assert_eq!((&response["status"], &response["deliveryError"]), (&json!("delivery_failed"), &json!("greylisted")));
+    assert_eq!(
+        (&response["status"], &response["deliveryError"]),
+        (&json!("delivery_failed"), &json!("greylisted"))
+    );
 }
 
 async fn a_permanent_failure_can_be_submitted_again(hub: &TestHub) {
@@ -266,5 +278,8 @@ async fn a_permanent_failure_can_be_submitted_again(hub: &TestHub) {
     assert_eq!(admin.get(&response).await.expect(200)["status"], "sent");
     let history = admin.get(&format!("{response}/history")).await.expect(200);
     let steps: Vec<_> = history["data"].as_array().unwrap().iter().map(|one| one["action"].clone()).collect();
-    assert_eq!(steps, ["created", "submitted", "approved", "delivery_failed", "submitted", "approved", "sent"]);
+    assert_eq!(
+        steps,
+        ["created", "submitted", "approved", "delivery_failed", "submitted", "approved", "sent"]
+    );
 }

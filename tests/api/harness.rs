@@ -283,7 +283,8 @@ impl TestHub {
 
     pub async fn sign_in(&self, email: &str, password: &str) -> Client {
         let mut client = self.anonymous();
-        let answer = client.post("/auth/login", json!({"email": email, "password": password})).await.expect(200);
+        let answer =
+            client.post("/auth/login", json!({"email": email, "password": password})).await.expect(200);
         client.token = Some(answer["accessToken"].as_str().unwrap().to_owned());
         client.id = id_of(&answer["user"]);
         client.email = email.to_owned();
@@ -351,7 +352,13 @@ impl Client {
         self.send(Method::DELETE, path, None, &[]).await
     }
 
-    pub async fn send(&self, method: Method, path: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Reply {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
         let mut request = self.raw(method, path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -414,7 +421,11 @@ impl Reply {
         let problem = self.problem(422);
         let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{}: {problem}", self.what));
         for error in errors {
-            assert!(["code", "message"].iter().all(|name| error[*name].is_string()), "{}: {problem}", self.what);
+            assert!(
+                ["code", "message"].iter().all(|name| error[*name].is_string()),
+                "{}: {problem}",
+                self.what
+            );
         }
         errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
     }
@@ -440,7 +451,8 @@ pub fn path(collection: &str, entity: &Value) -> String {
 }
 
 fn server_url() -> String {
-    std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
+    std::env::var("TEST_DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
 }
 
 pub fn redis_url() -> String {

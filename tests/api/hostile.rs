@@ -82,8 +82,27 @@ const HEADERS: &[(&str, &[u8])] = &[
 
 /// What only the hub's inside would say.
 const TELLTALES: &[&str] = &[
-    "panicked", "backtrace", "thread '", ".rs", "src/", "/work", "/root", "/home", "/tmp", "sqlx", "sqlite", "postgres",
-    "redis", "select ", "insert ", "delete from", "relation", "constraint", "pool", "mailbox", "argon2",
+    "panicked",
+    "backtrace",
+    "thread '",
+    ".rs",
+    "src/",
+    "/work",
+    "/root",
+    "/home",
+    "/tmp",
+    "sqlx",
+    "sqlite",
+    "postgres",
+    "redis",
+    "select ",
+    "insert ",
+    "delete from",
+    "relation",
+    "constraint",
+    "pool",
+    "mailbox",
+    "argon2",
 ];
 
 const CALLERS: usize = 4;
@@ -117,7 +136,11 @@ impl<'a> Sender<'a> {
         if status >= 400 {
             assert_eq!(headers[CONTENT_TYPE], "application/problem+json", "{what}: {text}");
             let mut problem: Map<String, Value> = serde_json::from_str(&text).unwrap();
-            assert!(["type", "title", "status", "instance", "requestId"].iter().all(|name| problem.contains_key(*name)));
+            assert!(
+                ["type", "title", "status", "instance", "requestId"]
+                    .iter()
+                    .all(|name| problem.contains_key(*name))
+            );
             assert_eq!(problem["requestId"], headers["x-request-id"].to_str().unwrap(), "{what}");
             problem.remove("instance");
             let told = Value::from(problem).to_string().to_lowercase();
@@ -164,7 +187,13 @@ async fn hostile_texts_are_answered_as_documented_at_every_endpoint(hub: &TestHu
     }
 }
 
-async fn send_text(sender: &Sender<'_>, targets: &Targets, caller: &mut Client, operation: &Operation, text: &str) {
+async fn send_text(
+    sender: &Sender<'_>,
+    targets: &Targets,
+    caller: &mut Client,
+    operation: &Operation,
+    text: &str,
+) {
     let good = body(targets, operation);
     if operation.has_id() && !text.trim().is_empty() {
         let body = good.as_ref().map(|body| serde_json::to_vec(body).unwrap());
@@ -213,9 +242,12 @@ fn bodies() -> Vec<Vec<u8>> {
         br#"{"revision":1e40,"maxOpenInquiries":-1e40}"#.to_vec(),
         format!(r#"{{"revision":1{},"maxOpenInquiries":9223372036854775808}}"#, "0".repeat(40)).into_bytes(),
         format!(r#"{{"{}":1}}"#, "k".repeat(100_000)).into_bytes(),
-        format!(r#"{{"email":"{0}@{0}.com","message":"{0}","notes":"{0}"}}"#, "x".repeat(300_000)).into_bytes(),
+        format!(r#"{{"email":"{0}@{0}.com","message":"{0}","notes":"{0}"}}"#, "x".repeat(300_000))
+            .into_bytes(),
     ];
-    bodies.extend(["null", "true", "0", "\"text\"", "[]", "[{}]", "{}", ""].map(|text| text.as_bytes().to_vec()));
+    bodies.extend(
+        ["null", "true", "0", "\"text\"", "[]", "[{}]", "{}", ""].map(|text| text.as_bytes().to_vec()),
+    );
     bodies
 }
 
@@ -229,7 +261,9 @@ async fn hostile_headers_are_answered_as_documented_at_every_endpoint(hub: &Test
             let caller = &mut callers[(turn + index) % CALLERS];
             let body = body(&targets, operation).map(|body| serde_json::to_vec(&body).unwrap());
             let mut request = request(caller, operation, &targets.path(operation), body);
-            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap());
+            request
+                .headers_mut()
+                .insert(HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap());
             sender.send(caller, operation, request, name).await;
         }
     }
@@ -258,7 +292,10 @@ async fn random_requests_are_answered_as_documented(hub: &TestHub) {
 fn random_text(dice: &mut StdRng) -> String {
     match dice.random_range(0..4) {
         0 => (*TEXTS.choose(dice).unwrap()).to_owned(),
-        1 => ["active", "asc", "desc", "me", "none", "pending", "auto", "cso", "email"].choose(dice).unwrap().to_string(),
+        1 => ["active", "asc", "desc", "me", "none", "pending", "auto", "cso", "email"]
+            .choose(dice)
+            .unwrap()
+            .to_string(),
         2 => dice.random_range(-3..300).to_string(),
         _ => (0..dice.random_range(0..40)).map(|_| dice.random::<char>()).collect(),
     }
@@ -289,7 +326,9 @@ fn random_value(dice: &mut StdRng, levels: u32) -> Value {
         4 => json!("long ".repeat(dice.random_range(0..300))),
         5 => json!(random_text(dice)),
         6 => (0..dice.random_range(0..4)).map(|_| random_value(dice, levels - 1)).collect(),
-        _ => (0..dice.random_range(0..4)).map(|_| (random_text(dice), random_value(dice, levels - 1))).collect(),
+        _ => (0..dice.random_range(0..4))
+            .map(|_| (random_text(dice), random_value(dice, levels - 1)))
+            .collect(),
     }
 }
 

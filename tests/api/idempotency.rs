@@ -57,7 +57,12 @@ async fn repeated(client: &Client, path: &str, body: &Value, status: u16) -> Val
     assert_eq!((first.status, first.header("idempotency-replayed")), (status, ""), "{path}: {}", first.text);
     for _ in 0..2 {
         let again = keyed(client, path, body, &key).await;
-        assert_eq!((again.status, again.header("idempotency-replayed")), (status, "true"), "{path}: {}", again.text);
+        assert_eq!(
+            (again.status, again.header("idempotency-replayed")),
+            (status, "true"),
+            "{path}: {}",
+            again.text
+        );
         for name in ["etag", "location", "content-type"] {
             assert_eq!(again.header(name), first.header(name), "{path}: {name}");
         }
@@ -217,7 +222,8 @@ async fn of_fifty_requests_at_once_one_makes_the_change(hub: &TestHub) {
 
 async fn a_key_is_forgotten_after_a_day(hub: &TestHub) {
     let admin = hub.admin().await;
-    let question = json!({"customerId": hub.customer(&admin).await["id"], "subject": "Hi", "message": "There"});
+    let question =
+        json!({"customerId": hub.customer(&admin).await["id"], "subject": "Hi", "message": "There"});
     let first = keyed(&admin, "/inquiries", &question, "key").await.expect(201);
     hub.clock.advance(KEPT_FOR - Duration::from_secs(1));
     let admin = hub.sign_in(&admin.email, PASSWORD).await;
@@ -290,7 +296,10 @@ async fn a_change_without_its_key_does_not_happen(hub: &TestHub) {
     }
     let made = create(holder.clone()).await.unwrap();
     let again = keyed(&admin, "/customers", &body, "key").await;
-    assert_eq!((again.status, again.header("idempotency-replayed"), id_of(&again.json())), (201, "true", made.id));
+    assert_eq!(
+        (again.status, again.header("idempotency-replayed"), id_of(&again.json())),
+        (201, "true", made.id)
+    );
     assert!(matches!(create(holder).await, Err(HubError::Taken { .. } | HubError::ClaimLost)));
     assert_eq!(total(&admin, "/customers").await, 1);
 }

@@ -26,8 +26,18 @@ impl List<'_> {
             for order in ["asc", "desc"] {
                 let query = format!("sortBy={sort}&sortOrder={order}");
                 let expected = self.expected(|_| true, sort, order);
-                assert_eq!(self.by_number(&query, limit, expected.len()).await, expected, "{} {query}", self.path);
-                assert_eq!(self.by_cursor(&query, limit, expected.len()).await, expected, "{} {query}", self.path);
+                assert_eq!(
+                    self.by_number(&query, limit, expected.len()).await,
+                    expected,
+                    "{} {query}",
+                    self.path
+                );
+                assert_eq!(
+                    self.by_cursor(&query, limit, expected.len()).await,
+                    expected,
+                    "{} {query}",
+                    self.path
+                );
             }
         }
     }
@@ -63,7 +73,11 @@ impl List<'_> {
         for number in 1..=pages + 1 {
             let page = self.page(&format!("{query}&limit={limit}&page={number}"), limit, total).await;
             assert_eq!(page["meta"]["page"], number);
-            assert_eq!(page["meta"]["nextCursor"].is_string(), number < pages, "{query} page {number} of {pages}");
+            assert_eq!(
+                page["meta"]["nextCursor"].is_string(),
+                number < pages,
+                "{query} page {number} of {pages}"
+            );
             found.extend(page["data"].as_array().unwrap().clone());
         }
         found

@@ -1,7 +1,7 @@
 //! Black-box tests: the real server on a port of its own, once on the embedded default and once on PostgreSQL
 //! with Redis.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod assignment;
 mod auth;
@@ -21,5 +21,6 @@ mod origins;
 mod panics;
 mod permissions;
 mod responses;
+mod search;
 mod transitions;
 mod walkthrough;

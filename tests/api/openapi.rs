@@ -90,7 +90,9 @@ fn every_reference_resolves_and_no_operation_is_named_twice() {
     let mut names = Vec::new();
     for item in document["paths"].as_object().unwrap().values() {
         for operation in item.as_object().unwrap().values() {
-            names.extend(operation["operationId"].as_str().map(|id| (id, operation["tags"][0].as_str().unwrap())));
+            names.extend(
+                operation["operationId"].as_str().map(|id| (id, operation["tags"][0].as_str().unwrap())),
+            );
             assert!(operation["summary"].is_string(), "{operation}");
         }
     }

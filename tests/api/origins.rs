@@ -21,7 +21,10 @@ async fn preflight(hub: &TestHub, origin: &str) -> Reply {
     let asked = [
         ("Origin", origin),
         ("Access-Control-Request-Method", "PATCH"),
-        ("Access-Control-Request-Headers", "authorization, content-type, if-match, idempotency-key, x-request-id"),
+        (
+            "Access-Control-Request-Headers",
+            "authorization, content-type, if-match, idempotency-key, x-request-id",
+        ),
     ];
     hub.anonymous().send(Method::OPTIONS, "/users/1", None, &asked).await
 }
@@ -47,7 +50,10 @@ async fn listed_origins_may_read_with_credentials_and_others_not_at_all(hub: &Te
             assert_eq!(answer.header("access-control-allow-credentials"), "true");
             assert!(answer.header("vary").to_lowercase().contains("origin"));
             let exposed = answer.header("access-control-expose-headers").to_lowercase();
-            assert!(["etag", "x-request-id", "ratelimit-remaining"].iter().all(|one| exposed.contains(one)), "{exposed}");
+            assert!(
+                ["etag", "x-request-id", "ratelimit-remaining"].iter().all(|one| exposed.contains(one)),
+                "{exposed}"
+            );
         }
         let asked = preflight(hub, origin).await;
         assert_eq!((asked.status, asked.header("access-control-allow-origin")), (200, origin));

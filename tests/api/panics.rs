@@ -188,7 +188,8 @@ impl Cast {
         let draft = answer(self.cso.post("/responses", draft)).await.expect(201);
         let response = path("responses", &draft);
         answer(self.cso.act(&format!("{response}/submit"))).await.expect(200);
-        let approved = answer(self.manager.post(&format!("{response}/approve"), json!({"revision": 1}))).await;
+        let approved =
+            answer(self.manager.post(&format!("{response}/approve"), json!({"revision": 1}))).await;
         assert_eq!(approved.expect(200)["status"], "approved");
         let delivery = delivery_of(&gateway, &draft).await;
         answer(gateway.act(&format!("{}/confirm", path("deliveries", &delivery)))).await.expect(200);
@@ -231,8 +232,11 @@ async fn answer(request: impl Future<Output = Reply>) -> Reply {
 async fn healthy(hub: &TestHub) {
     let anyone = hub.anonymous();
     let health = answer(anyone.get("//health")).await.expect(200);
-    assert_eq!(health, json!({
-        "status": "up", "checks": {"database": "up", "redis": "up", "broker": "up", "actors": "up"},
-    }));
+    assert_eq!(
+        health,
+        json!({
+            "status": "up", "checks": {"database": "up", "redis": "up", "broker": "up", "actors": "up"},
+        })
+    );
     answer(anyone.get("//health/ready")).await.expect(200);
 }

@@ -90,7 +90,10 @@ fn a_cso_created_beside_a_running_hub_gets_the_waiting_work_by_that_hub() {
             for _ in 0..20 {
                 let inquiry = json!({"customerId": customer["id"], "subject": "Where?", "message": "Late."});
                 let inquiry = admin.post("/inquiries", inquiry).await.expect(201);
-                assert_eq!(admin.get(&path("inquiries", &inquiry)).await.expect(200)["assignedTo"], Value::Null);
+                assert_eq!(
+                    admin.get(&path("inquiries", &inquiry)).await.expect(200)["assignedTo"],
+                    Value::Null
+                );
                 waiting.push(inquiry);
             }
             printed(&create(directory, "cso@example.com", "cso", PASSWORD));
@@ -113,7 +116,8 @@ fn the_demo_fills_an_empty_hub_and_prints_sign_ins_that_work() {
     in_a_directory(|directory| {
         Box::pin(async move {
             let told = printed(&run(directory, &[], &["demo"], ""));
-            let password = told.split_once("with the password ").unwrap().1.split_whitespace().next().unwrap();
+            let password =
+                told.split_once("with the password ").unwrap().1.split_whitespace().next().unwrap();
             let roles = ["admin", "manager", "cso"];
             let emails: Vec<_> = roles.iter().map(|role| email_of(&told, role).unwrap()).collect();
 
@@ -125,7 +129,8 @@ fn the_demo_fills_an_empty_hub_and_prints_sign_ins_that_work() {
             }
             let (admin, _) = hub.sign_in(&emails[0], password).await;
             for list in ["customers", "inquiries", "responses"] {
-                let total = admin.get(&format!("/{list}")).await.expect(200)["meta"]["total"].as_i64().unwrap();
+                let total =
+                    admin.get(&format!("/{list}")).await.expect(200)["meta"]["total"].as_i64().unwrap();
                 assert_eq!(total, counted(&told, list), "{list}\n{told}");
                 assert!(total >= 10, "{total} {list}");
             }
@@ -140,7 +145,12 @@ fn the_demo_fills_an_empty_hub_and_prints_sign_ins_that_work() {
 fn create(directory: &Path, email: &str, role: &str, password: &str) -> Output {
     const QUIET: Variables = &[("RUST_LOG", "error")];
     let arguments = ["user", "create", "--first-name", "Ada", "--last-name", "Lovelace", "--password-stdin"];
-    run(directory, QUIET, &[&arguments[..], &["--email", email, "--role", role]].concat(), &format!("{password}\n"))
+    run(
+        directory,
+        QUIET,
+        &[&arguments[..], &["--email", email, "--role", role]].concat(),
+        &format!("{password}\n"),
+    )
 }
 
 /// The first one printed in a line that begins with `role`.

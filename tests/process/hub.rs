@@ -31,7 +31,8 @@ struct Lines(Arc<Mutex<String>>);
 impl Hub {
     /// Starts a hub in `directory` on a free port and waits until it listens.
     pub async fn start(directory: &Path, variables: Variables<'_>) -> Self {
-        let mut process = command(directory, &[("PORT", "0")], &[]).envs(variables.iter().copied()).spawn().unwrap();
+        let mut process =
+            command(directory, &[("PORT", "0")], &[]).envs(variables.iter().copied()).spawn().unwrap();
         let (out, err) = (Lines::default(), Lines::default());
         out.follow(process.stdout.take().unwrap());
         err.follow(process.stderr.take().unwrap());
@@ -208,7 +209,9 @@ impl Watched {
     fn over(pid: u32) -> Self {
         let (over, is_over) = std::sync::mpsc::channel();
         let watcher = thread::spawn(move || {
-            if is_over.recv_timeout(Duration::from_secs(120)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            if is_over.recv_timeout(Duration::from_secs(120))
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
                 let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
             }
         });

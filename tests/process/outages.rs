@@ -63,11 +63,16 @@ fn a_database_that_goes_away_makes_requests_503_until_it_is_back() {
                 assert_eq!(health["checks"]["database"], "down");
 
                 it.postgres.open().await;
-                eventually("lists are back", async || answer(admin.get("/customers")).await.status == 200).await;
+                eventually("lists are back", async || answer(admin.get("/customers")).await.status == 200)
+                    .await;
                 make_customer(&admin).await;
             }
             assert_eq!(admin.get(&path("customers", &customer)).await.expect(200), customer);
-            assert_eq!(admin.get("/customers").await.expect(200)["meta"]["total"], 3, "a refused one was not made");
+            assert_eq!(
+                admin.get("/customers").await.expect(200)["meta"]["total"],
+                3,
+                "a refused one was not made"
+            );
             try_refresh(&hub, &refresh).await.expect(200);
             up(&hub).await;
             hub.stop().await;
@@ -225,7 +230,8 @@ impl Deployment {
                 _ => {}
             }
         }
-        let mut variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut variables: Vec<_> =
+            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         variables.extend([("BOOTSTRAP_ADMIN_EMAIL", EMAIL), ("BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)]);
         variables.extend(more);
         Hub::start(self.directory.path(), &variables).await

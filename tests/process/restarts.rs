@@ -66,7 +66,8 @@ fn data_and_sessions_outlive_a_stop() {
             let (ended, ended_refresh) = hub.sign_in(&email, &password).await;
             ended.act("/auth/logout").await.expect(204);
             let customer = make_customer(&admin).await;
-            let answer = hub.anyone().post("/auth/refresh", json!({"refreshToken": refresh})).await.expect(200);
+            let answer =
+                hub.anyone().post("/auth/refresh", json!({"refreshToken": refresh})).await.expect(200);
             hub.stop().await;
 
             let hub = Hub::ready(directory, &[]).await;
@@ -97,7 +98,10 @@ fn whatever_was_answered_outlives_a_kill() {
                 let client = at(&hub, &admin);
                 let writers: Vec<_> = (0..4).map(|_| actix_web::rt::spawn(write(client.clone()))).collect();
                 let enough = made.len() as u64 + 40;
-                within(Duration::from_secs(60), "customers are made", async || count(&client).await >= enough).await;
+                within(Duration::from_secs(60), "customers are made", async || {
+                    count(&client).await >= enough
+                })
+                .await;
                 hub.kill();
                 for answered in join_all(writers).await {
                     made.extend(answered.unwrap());

@@ -50,7 +50,9 @@ fn production_does_not_start_without_secrets_of_its_own() {
     assert!(production(&[]).contains("JWT_SECRET"));
     assert!(production(&[("JWT_SECRET", DEFAULT)]).contains("JWT_SECRET"));
     assert!(production(&[("JWT_SECRET", SECRET)]).contains("JWT_REFRESH_SECRET"));
-    assert!(production(&[("JWT_SECRET", SECRET), ("JWT_REFRESH_SECRET", SECRET)]).contains("JWT_REFRESH_SECRET"));
+    assert!(
+        production(&[("JWT_SECRET", SECRET), ("JWT_REFRESH_SECRET", SECRET)]).contains("JWT_REFRESH_SECRET")
+    );
     let short = "not-32-bytes-and-not-to-be-printed";
     let told = production(&[("JWT_SECRET", &short[..31]), ("JWT_REFRESH_SECRET", REFRESH_SECRET)]);
     assert!(told.contains("JWT_SECRET") && !told.contains("not-to-be"), "{told}");

@@ -50,7 +50,8 @@ fn a_request_under_way_is_answered_and_a_new_one_is_not_taken() {
             assert!(read_some(&mut connection).starts_with("HTTP/1.1 100 "));
 
             hub.terminate();
-            eventually("no connection is accepted", async || TcpStream::connect(address(&hub)).is_err()).await;
+            eventually("no connection is accepted", async || TcpStream::connect(address(&hub)).is_err())
+                .await;
             connection.write_all(body.as_bytes()).unwrap();
             let mut answer = String::new();
             connection.read_to_string(&mut answer).unwrap();

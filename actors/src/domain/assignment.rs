@@ -98,7 +98,9 @@ pub fn choose(category: &str, own_cso: Option<Uuid>, candidates: &[Candidate]) -
     let (chosen, reason) = match (own, eligible.as_slice()) {
         (Some(own), _) => (Some(own.user_id), Reason::CustomersOwnCso),
         (None, []) => (None, Reason::NobodyEligible),
-        (None, [first, second, ..]) if by_load(first, second).is_eq() => (Some(first.user_id), Reason::LongestIdle),
+        (None, [first, second, ..]) if by_load(first, second).is_eq() => {
+            (Some(first.user_id), Reason::LongestIdle)
+        }
         (None, [first, ..]) => (Some(first.user_id), Reason::LowestLoad),
     };
     let considered = candidates
@@ -107,7 +109,11 @@ pub fn choose(category: &str, own_cso: Option<Uuid>, candidates: &[Candidate]) -
             user_id: candidate.user_id,
             open_inquiries: candidate.open,
             max_open_inquiries: candidate.capacity,
-            finding: if chosen == Some(candidate.user_id) { Finding::Chosen } else { finding(category, candidate) },
+            finding: if chosen == Some(candidate.user_id) {
+                Finding::Chosen
+            } else {
+                finding(category, candidate)
+            },
         })
         .collect();
     Decision { assignee: chosen, reason, considered }
@@ -177,7 +183,8 @@ mod tests {
     fn nobody_eligible_waits_and_says_why_for_each() {
         let mut away = candidate(3, 0, 10, &[]);
         away.accepts_work = false;
-        let decision = choose("general", None, &[candidate(1, 10, 10, &[]), candidate(2, 0, 10, &["vip"]), away]);
+        let decision =
+            choose("general", None, &[candidate(1, 10, 10, &[]), candidate(2, 0, 10, &["vip"]), away]);
         assert_eq!(decision.assignee, None);
         let findings: Vec<_> = decision.considered.iter().map(|considered| considered.finding).collect();
         assert_eq!(findings, [Finding::AtCapacity, Finding::LacksSkill, Finding::NotAccepting]);

@@ -70,8 +70,10 @@ impl InboundMessage {
         }
         let customer = &mut self.customer;
         customer.email = checks.email("/customer/email", &customer.email);
-        customer.first_name = checks.optional_line("/customer/firstName", customer.first_name.as_deref(), MAX_NAME);
-        customer.last_name = checks.optional_line("/customer/lastName", customer.last_name.as_deref(), MAX_NAME);
+        customer.first_name =
+            checks.optional_line("/customer/firstName", customer.first_name.as_deref(), MAX_NAME);
+        customer.last_name =
+            checks.optional_line("/customer/lastName", customer.last_name.as_deref(), MAX_NAME);
         customer.phone = checks.optional_line("/customer/phone", customer.phone.as_deref(), 50);
         customer.company = checks.optional_line("/customer/company", customer.company.as_deref(), 200);
         checks.finish(self)
@@ -80,7 +82,11 @@ impl InboundMessage {
     /// The subject, or the first words of the message.
     pub fn subject(&self) -> String {
         self.subject.clone().unwrap_or_else(|| {
-            let words: Vec<_> = self.message.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+            let words: Vec<_> = self
+                .message
+                .split(|c: char| c.is_whitespace() || c.is_control())
+                .filter(|word| !word.is_empty())
+                .collect();
             let text = words.join(" ");
             match text.char_indices().nth(SUBJECT_WORDS) {
                 None => text,
@@ -115,7 +121,8 @@ mod tests {
     use super::*;
 
     fn message(text: &str) -> InboundMessage {
-        serde_json::from_value(serde_json::json!({"customer": {"email": "ada@example.com"}, "message": text})).unwrap()
+        serde_json::from_value(serde_json::json!({"customer": {"email": "ada@example.com"}, "message": text}))
+            .unwrap()
     }
 
     #[test]

@@ -184,7 +184,9 @@ impl Delivery {
                     Ok(Some(Self { attempts, last_error, next_attempt_at, ..next }))
                 }
             }
-            (DeliveryStatus::Sent, Report::Confirmed) | (DeliveryStatus::Failed, Report::Failed { .. }) => Ok(None),
+            (DeliveryStatus::Sent, Report::Confirmed) | (DeliveryStatus::Failed, Report::Failed { .. }) => {
+                Ok(None)
+            }
             (DeliveryStatus::Sent, Report::Failed { .. }) | (DeliveryStatus::Failed, Report::Confirmed) => {
                 Err(ContradictingReport(self.status))
             }

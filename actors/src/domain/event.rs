@@ -111,7 +111,10 @@ impl Event {
     pub fn published_data(&self) -> Value {
         let mut data = self.data.clone();
         if let Value::Object(fields) = &mut data {
-            fields.insert("actorId".to_owned(), self.actor_id.map_or(Value::Null, |id| Value::String(id.to_string())));
+            fields.insert(
+                "actorId".to_owned(),
+                self.actor_id.map_or(Value::Null, |id| Value::String(id.to_string())),
+            );
         }
         data
     }

@@ -258,7 +258,8 @@ pub fn is_channel(text: &str) -> bool {
     let mut bytes = text.bytes();
     text.len() <= 32
         && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
+        && bytes
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
 }
 
 /// One message of an inquiry's conversation, as `GET /inquiries/:id/messages` shows it.

@@ -95,11 +95,15 @@ impl ResponseStatus {
             },
             ResponseAction::ConfirmDelivery => match self {
                 Self::Approved => Some(Self::Sent),
-                Self::Draft | Self::PendingApproval | Self::Rejected | Self::Sent | Self::DeliveryFailed => None,
+                Self::Draft | Self::PendingApproval | Self::Rejected | Self::Sent | Self::DeliveryFailed => {
+                    None
+                }
             },
             ResponseAction::FailDelivery => match self {
                 Self::Approved => Some(Self::DeliveryFailed),
-                Self::Draft | Self::PendingApproval | Self::Rejected | Self::Sent | Self::DeliveryFailed => None,
+                Self::Draft | Self::PendingApproval | Self::Rejected | Self::Sent | Self::DeliveryFailed => {
+                    None
+                }
             },
         }
     }
@@ -159,7 +163,12 @@ impl Response {
         Ok(Self { submitted_at: None, ..self.advance(ResponseAction::Withdraw, now)? })
     }
 
-    pub fn approve(&self, by: Uuid, notes: Option<String>, now: Timestamp) -> Result<Self, InvalidTransition> {
+    pub fn approve(
+        &self,
+        by: Uuid,
+        notes: Option<String>,
+        now: Timestamp,
+    ) -> Result<Self, InvalidTransition> {
         Ok(Self {
             approved_by: Some(by),
             approval_notes: notes,

@@ -31,7 +31,9 @@ pub fn query_words(query: &str) -> Vec<String> {
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(|word| {
         // Lower-casing can yield combining marks (İ), which an engine would take for a word's end.
-        word.chars().take(MAX_WORD).flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect()
+        let lower = word.chars().take(MAX_WORD).flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric());
+        // The end of a word is no end in the middle of its beginning.
+        lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
     })
 }
 
@@ -41,7 +43,10 @@ mod tests {
 
     #[test]
     fn words_are_lower_case_distinct_and_free_of_punctuation() {
-        assert_eq!(document(["Ada.Lovelace@Example.com", "Order A-1234, order?"]), "1234 a ada com example lovelace order");
+        assert_eq!(
+            document(["Ada.Lovelace@Example.com", "Order A-1234, order?"]),
+            "1234 a ada com example lovelace order"
+        );
         assert_eq!(query_words("  LOVE exam! "), ["love", "exam"]);
         assert!(query_words("'\"*:&|").is_empty());
     }

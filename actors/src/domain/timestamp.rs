@@ -61,7 +61,8 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let time = DateTime::<Utc>::deserialize(deserializer)?;
-        Self::within_range(time).ok_or_else(|| serde::de::Error::custom("the year must be between 0 and 9999"))
+        Self::within_range(time)
+            .ok_or_else(|| serde::de::Error::custom("the year must be between 0 and 9999"))
     }
 }
 

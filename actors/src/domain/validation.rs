@@ -123,7 +123,9 @@ impl Checks {
 }
 
 /// For fields that may be left out but may not be `null`: `#[serde(default, deserialize_with = "present")]`.
-pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -186,7 +188,9 @@ mod tests {
         for good in ["ada@example.com", "o'hara+tag@sub.example.co.uk", "jörg@exämple.de"] {
             assert!(codes(|c| drop(c.email("/email", good))).is_empty(), "{good}");
         }
-        for bad in ["", "ada", "ada@", "@example.com", "ada@localhost", "a b@example.com", "Ada <ada@example.com>"] {
+        for bad in
+            ["", "ada", "ada@", "@example.com", "ada@localhost", "a b@example.com", "Ada <ada@example.com>"]
+        {
             assert_eq!(codes(|c| drop(c.email("/email", bad))), ["invalid_email"], "{bad}");
         }
     }

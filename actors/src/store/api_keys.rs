@@ -71,7 +71,10 @@ impl Handler<ListApiKeys> for ApiKeyStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let conditions = vec![Condition::Plain("t.revoked_at is null")];
-            list::page(&db, &LIST, conditions, &page, |key: &ApiKey, _| (SortValue::Time(key.created_at), key.id)).await
+            list::page(&db, &LIST, conditions, &page, |key: &ApiKey, _| {
+                (SortValue::Time(key.created_at), key.id)
+            })
+            .await
         })
     }
 }
@@ -85,12 +88,18 @@ impl Handler<UseApiKey> for ApiKeyStore {
             const FIND: &str = "select * from api_keys where key_hash = $1 and revoked_at is null";
             const NOTE: &str = "update api_keys set last_used_at = $2 where id = $1";
             let found: Option<ApiKey> =
-                read!(&db, |pool| query_as(FIND).bind(&key_hash).fetch_optional(pool).await).map_err(failed)?;
+                read!(&db, |pool| query_as(FIND).bind(&key_hash).fetch_optional(pool).await)
+                    .map_err(failed)?;
             let Some(key) = found else { return Ok(None) };
             if key.last_used_at.is_none_or(|noted| noted.plus(NOTED_EVERY) <= now) {
                 let mut tx = db.begin().await?;
-                write_tx!(&mut tx, |connection| query(NOTE).bind(key.id).bind(now).execute(connection).await.map(drop))
-                    .map_err(failed)?;
+                write_tx!(&mut tx, |connection| query(NOTE)
+                    .bind(key.id)
+                    .bind(now)
+                    .execute(connection)
+                    .await
+                    .map(drop))
+                .map_err(failed)?;
                 tx.commit().await?;
             }
             Ok(Some(key))

@@ -37,37 +37,79 @@ pub struct Commit {
 
 /// One change of state. Updates carry the entity as it becomes, one version above the row they replace.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a commit holds a handful, and boxes would be one more thing to read")]
 pub enum Write {
-    InsertUser { user: User, password_hash: String },
+    InsertUser {
+        user: User,
+        password_hash: String,
+    },
     UpdateUser(User),
-    SetPassword { user_id: Uuid, password_hash: String },
+    SetPassword {
+        user_id: Uuid,
+        password_hash: String,
+    },
     /// Goes before `InsertSession`: the hash a password was verified against must still be that of an active user.
     /// `kept` replaces it, or is the same.
-    ConfirmPassword { user_id: Uuid, verified: String, kept: String },
+    ConfirmPassword {
+        user_id: Uuid,
+        verified: String,
+        kept: String,
+    },
     InsertSession(sessions::NewSession),
     /// Ends one session; one that has ended already is left alone.
-    EndSession { session_id: Uuid, at: Timestamp },
-    EndSessions { user_id: Uuid, except: Option<Uuid>, at: Timestamp },
+    EndSession {
+        session_id: Uuid,
+        at: Timestamp,
+    },
+    EndSessions {
+        user_id: Uuid,
+        except: Option<Uuid>,
+        at: Timestamp,
+    },
     /// Takes a user's open inquiries from them: the pending ones, and those in progress as well if `all`.
     /// They wait, unassigned, with their place in the queue.
-    HandOn { user_id: Uuid, all: bool, by: Option<(Uuid, String)>, at: Timestamp },
+    HandOn {
+        user_id: Uuid,
+        all: bool,
+        by: Option<(Uuid, String)>,
+        at: Timestamp,
+    },
     InsertCustomer(Customer),
     UpdateCustomer(Customer),
-    DeleteCustomer { customer: Customer, at: Timestamp },
-    InsertInquiry { inquiry: Inquiry, load: LoadRule },
-    UpdateInquiry { before: Inquiry, after: Inquiry, load: LoadRule },
+    DeleteCustomer {
+        customer: Customer,
+        at: Timestamp,
+    },
+    InsertInquiry {
+        inquiry: Inquiry,
+        load: LoadRule,
+    },
+    UpdateInquiry {
+        before: Inquiry,
+        after: Inquiry,
+        load: LoadRule,
+    },
     InsertMessage(ConversationMessage),
     InsertAssignment(Assignment),
     InsertResponse(Response),
     UpdateResponse(Response),
     InsertHistory(HistoryEntry),
     /// A channel's message is taken in, once.
-    InsertInbox { channel: String, external_id: String, inquiry_id: Uuid, at: Timestamp },
+    InsertInbox {
+        channel: String,
+        external_id: String,
+        inquiry_id: Uuid,
+        at: Timestamp,
+    },
     InsertDelivery(Delivery),
     UpdateDelivery(Delivery),
-    InsertApiKey { key: ApiKey, key_hash: String },
-    RevokeApiKey { id: Uuid, at: Timestamp },
+    InsertApiKey {
+        key: ApiKey,
+        key_hash: String,
+    },
+    RevokeApiKey {
+        id: Uuid,
+        at: Timestamp,
+    },
 }
 
 /// Whether taking work on is bound by the CSO's capacity.
@@ -166,7 +208,9 @@ async fn apply(work: &mut Work, write: Write) -> HubResult<()> {
     match write {
         Write::InsertUser { user, password_hash } => users::insert(work, &user, &password_hash).await,
         Write::UpdateUser(user) => users::update(work, &user).await,
-        Write::SetPassword { user_id, password_hash } => users::set_password(work, user_id, &password_hash).await,
+        Write::SetPassword { user_id, password_hash } => {
+            users::set_password(work, user_id, &password_hash).await
+        }
         Write::ConfirmPassword { user_id, verified, kept } => {
             users::confirm_password(work, user_id, &verified, &kept).await
         }

@@ -85,7 +85,8 @@ impl Handler<GetCustomer> for CustomerStore {
             const SQL: &str = "select * from customers where id = $1 and deleted_at is null";
             storage
                 .cached(CacheKey::Customer(id), async {
-                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
+                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await)
+                        .map_err(failed)
                 })
                 .await
         })
@@ -95,7 +96,11 @@ impl Handler<GetCustomer> for CustomerStore {
 impl Handler<ListCustomers> for CustomerStore {
     type Result = ResponseFuture<HubResult<Page<Customer>>>;
 
-    fn handle(&mut self, ListCustomers { filter, page }: ListCustomers, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ListCustomers { filter, page }: ListCustomers,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let mut conditions = vec![Condition::Plain("t.deleted_at is null")];
@@ -117,9 +122,11 @@ impl Handler<ListCustomers> for CustomerStore {
                 filter.status.map(|status| Condition::with("t.status = ", Value::Text(status.to_string()))),
             );
             conditions.extend(filter.assigned_to.map(AssigneeFilter::condition));
+            conditions.extend(
+                filter.created_from.map(|time| Condition::with("t.created_at >= ", Value::Time(time))),
+            );
             conditions
-                .extend(filter.created_from.map(|time| Condition::with("t.created_at >= ", Value::Time(time))));
-            conditions.extend(filter.created_to.map(|time| Condition::with("t.created_at < ", Value::Time(time))));
+                .extend(filter.created_to.map(|time| Condition::with("t.created_at < ", Value::Time(time))));
             list::page(&db, &LIST, conditions, &page, |customer: &Customer, sort| {
                 let value = match sort {
                     "updatedAt" => SortValue::Time(customer.updated_at),

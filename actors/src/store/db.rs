@@ -33,7 +33,10 @@ pub enum Db {
     Postgres(PgPool),
     /// SQLite allows one writer at a time: writes queue for their own single connection instead of failing
     /// with SQLITE_BUSY, and never hold up reads.
-    Sqlite { reads: SqlitePool, writes: SqlitePool },
+    Sqlite {
+        reads: SqlitePool,
+        writes: SqlitePool,
+    },
 }
 
 /// Open connections.
@@ -228,7 +231,8 @@ pub(super) fn failed(error: sqlx::Error) -> HubError {
                     || code.starts_with("53")
                     || code.starts_with("57")
                     || matches!(code, "5" | "6" | "10" | "13" | "14")
-                    || sqlite_primary(code).is_some_and(|primary| matches!(primary, 5 | 6 | 10 | 13 | 14)) =>
+                    || sqlite_primary(code)
+                        .is_some_and(|primary| matches!(primary, 5 | 6 | 10 | 13 | 14)) =>
                 {
                     tracing::warn!(%error, "the database is unavailable");
                     HubError::Unavailable { what: "database" }

@@ -61,7 +61,11 @@ impl Handler<GetDelivery> for DeliveryStore {
 impl Handler<ListDeliveries> for DeliveryStore {
     type Result = ResponseFuture<HubResult<Page<Delivery>>>;
 
-    fn handle(&mut self, ListDeliveries { status, page }: ListDeliveries, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ListDeliveries { status, page }: ListDeliveries,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let status = status.map(|status| Condition::with("t.status = ", Value::Text(status.to_string())));

@@ -15,14 +15,19 @@ pub(super) struct Search {
 pub(super) fn search(db: &Db, table: Searchable, words: &[String]) -> Search {
     match db {
         Db::Postgres(_) => Search {
-            before: "to_tsvector('simple', t.search) @@ to_tsquery('simple', ",
-            after: ")",
+            // The parser of to_tsvector would cut the words once more, by its server's notion of a letter.
+            before: "array_to_tsvector(string_to_array(t.search, ' ')) @@ cast(",
+            after: " as tsquery)",
             query: words.iter().map(|word| format!("'{word}':*")).collect::<Vec<_>>().join(" & "),
         },
         Db::Sqlite { .. } => Search {
             before: match table {
-                Searchable::Customers => "t.seq in (select rowid from customers_search where customers_search match ",
-                Searchable::Inquiries => "t.seq in (select rowid from inquiries_search where inquiries_search match ",
+                Searchable::Customers => {
+                    "t.seq in (select rowid from customers_search where customers_search match "
+                }
+                Searchable::Inquiries => {
+                    "t.seq in (select rowid from inquiries_search where inquiries_search match "
+                }
             },
             after: ")",
             query: words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" "),

@@ -37,7 +37,10 @@ pub enum ClaimOutcome {
     /// Run the request; the token settles the key.
     Claimed(Uuid),
     /// It ran before, with this answer.
-    Answered { status: u16, body: String },
+    Answered {
+        status: u16,
+        body: String,
+    },
     InFlight,
     /// The key was used with another body.
     Mismatch,
@@ -105,7 +108,8 @@ impl Handler<ClaimKey> for IdempotencyStore {
                 return Ok(ClaimOutcome::Claimed(token));
             }
             let kept: Option<Kept> =
-                read!(&db, |pool| query_as(KEPT).bind(&claim.scope).fetch_optional(pool).await).map_err(failed)?;
+                read!(&db, |pool| query_as(KEPT).bind(&claim.scope).fetch_optional(pool).await)
+                    .map_err(failed)?;
             Ok(match kept {
                 Some(kept) if kept.fingerprint != claim.fingerprint => ClaimOutcome::Mismatch,
                 Some(Kept { status: Some(status), body: Some(body), .. }) => {
@@ -121,7 +125,11 @@ impl Handler<ClaimKey> for IdempotencyStore {
 impl Handler<SettleKey> for IdempotencyStore {
     type Result = ResponseFuture<HubResult<()>>;
 
-    fn handle(&mut self, SettleKey { claim, status, body }: SettleKey, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        SettleKey { claim, status, body }: SettleKey,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let mut tx = db.begin().await?;
@@ -137,7 +145,8 @@ impl Handler<ReleaseKey> for IdempotencyStore {
     fn handle(&mut self, ReleaseKey(claim): ReleaseKey, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "delete from idempotency_keys where scope = $1 and token = $2 and status is null";
+            const SQL: &str =
+                "delete from idempotency_keys where scope = $1 and token = $2 and status is null";
             let mut tx = db.begin().await?;
             write_tx!(&mut tx, |connection| query(SQL)
                 .bind(&claim.scope)
@@ -175,8 +184,7 @@ pub(super) async fn settle(tx: &mut Tx, claim: &Claim, answer: &str) -> HubResul
 }
 
 async fn settle_with(tx: &mut Tx, claim: &Claim, status: u16, body: &str) -> HubResult<()> {
-    const SQL: &str =
-        "update idempotency_keys set status = $3, body = $4 where scope = $1 and token = $2 and status is null";
+    const SQL: &str = "update idempotency_keys set status = $3, body = $4 where scope = $1 and token = $2 and status is null";
     let settled = write_tx!(tx, |connection| query(SQL)
         .bind(&claim.scope)
         .bind(claim.token)

@@ -109,7 +109,8 @@ impl Handler<GetInquiry> for InquiryStore {
             const SQL: &str = "select * from inquiries where id = $1";
             storage
                 .cached(CacheKey::Inquiry(id), async {
-                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
+                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await)
+                        .map_err(failed)
                 })
                 .await
         })
@@ -119,7 +120,11 @@ impl Handler<GetInquiry> for InquiryStore {
 impl Handler<ListInquiries> for InquiryStore {
     type Result = ResponseFuture<HubResult<Page<Inquiry>>>;
 
-    fn handle(&mut self, ListInquiries { filter, page }: ListInquiries, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ListInquiries { filter, page }: ListInquiries,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let mut conditions = Vec::new();
@@ -171,7 +176,11 @@ impl Handler<ListInquiries> for InquiryStore {
 impl Handler<ListMessages> for InquiryStore {
     type Result = ResponseFuture<HubResult<Page<ConversationMessage>>>;
 
-    fn handle(&mut self, ListMessages { inquiry_id, page }: ListMessages, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ListMessages { inquiry_id, page }: ListMessages,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let conditions = vec![Condition::with("t.inquiry_id = ", Value::Id(inquiry_id))];
@@ -199,8 +208,21 @@ impl Handler<ListAssignments> for InquiryStore {
 }
 
 from_row!(Inquiry {
-    id, version, created_at, updated_at, customer_id, subject, message, status, priority, category, channel,
-    external_id, thread_id, assigned_to, assigned_at
+    id,
+    version,
+    created_at,
+    updated_at,
+    customer_id,
+    subject,
+    message,
+    status,
+    priority,
+    category,
+    channel,
+    external_id,
+    thread_id,
+    assigned_to,
+    assigned_at
 });
 
 from_row!(ConversationMessage {
@@ -313,7 +335,8 @@ pub(super) async fn hand_on(
     by: Option<(Uuid, String)>,
     at: Timestamp,
 ) -> HubResult<()> {
-    const SQL: &str = "select * from inquiries where assigned_to = $1 and status in ('pending', $2) order by id";
+    const SQL: &str =
+        "select * from inquiries where assigned_to = $1 and status in ('pending', $2) order by id";
     let also = if all { InquiryStatus::InProgress } else { InquiryStatus::Pending };
     let held: Vec<Inquiry> = write_tx!(&mut work.tx, |connection| query_as(SQL)
         .bind(user_id)

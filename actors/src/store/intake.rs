@@ -58,8 +58,8 @@ impl Handler<FindBelonging> for IntakeStore {
                 }
             }
             let key = email_key(&find.email);
-            belonging.customer =
-                read!(&db, |pool| query_as(CUSTOMER).bind(&key).fetch_optional(pool).await).map_err(failed)?;
+            belonging.customer = read!(&db, |pool| query_as(CUSTOMER).bind(&key).fetch_optional(pool).await)
+                .map_err(failed)?;
             if let (Some(customer), Some(thread_id)) = (&belonging.customer, &find.thread_id) {
                 belonging.thread = read!(&db, |pool| query_as(THREAD)
                     .bind(&find.channel)
@@ -82,7 +82,8 @@ pub(super) async fn insert(
     inquiry_id: Uuid,
     at: Timestamp,
 ) -> HubResult<()> {
-    const SQL: &str = "insert into inbox (channel, external_id, inquiry_id, created_at) values ($1, $2, $3, $4)";
+    const SQL: &str =
+        "insert into inbox (channel, external_id, inquiry_id, created_at) values ($1, $2, $3, $4)";
     write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(channel)
         .bind(external_id)

@@ -14,9 +14,16 @@ use crate::error::HubResult;
 #[derive(Clone, Debug)]
 pub(super) enum Condition {
     /// `before` value `after`.
-    One { before: &'static str, value: Value, after: &'static str },
+    One {
+        before: &'static str,
+        value: Value,
+        after: &'static str,
+    },
     /// `column in (values)`; an empty list matches nothing.
-    AnyOf { column: &'static str, values: Vec<Value> },
+    AnyOf {
+        column: &'static str,
+        values: Vec<Value>,
+    },
     Plain(&'static str),
 }
 
@@ -130,7 +137,8 @@ pub(super) async fn page<T>(
 where
     T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
 {
-    let column = sql.sorts.iter().find(|sort| sort.name == request.sort_by).map_or("t.id", |sort| sort.column);
+    let column =
+        sql.sorts.iter().find(|sort| sort.name == request.sort_by).map_or("t.id", |sort| sort.column);
     let (direction, beyond) = match request.order {
         SortOrder::Asc => ("asc", ">"),
         SortOrder::Desc => ("desc", "<"),

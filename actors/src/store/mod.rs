@@ -23,7 +23,6 @@ macro_rules! store_actor {
     };
 }
 
-
 mod bind;
 pub mod cache;
 mod commit;

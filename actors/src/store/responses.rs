@@ -77,7 +77,8 @@ impl Handler<GetResponse> for ResponseStore {
             const SQL: &str = "select * from responses where id = $1";
             storage
                 .cached(CacheKey::Response(id), async {
-                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
+                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await)
+                        .map_err(failed)
                 })
                 .await
         })
@@ -87,7 +88,11 @@ impl Handler<GetResponse> for ResponseStore {
 impl Handler<ListResponses> for ResponseStore {
     type Result = ResponseFuture<HubResult<Page<Response>>>;
 
-    fn handle(&mut self, ListResponses { filter, page }: ListResponses, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ListResponses { filter, page }: ListResponses,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let conditions = [
@@ -114,7 +119,11 @@ impl Handler<ListResponses> for ResponseStore {
 impl Handler<ListHistory> for ResponseStore {
     type Result = ResponseFuture<HubResult<Page<HistoryEntry>>>;
 
-    fn handle(&mut self, ListHistory { response_id, page }: ListHistory, _: &mut Self::Context) -> Self::Result {
+    fn handle(
+        &mut self,
+        ListHistory { response_id, page }: ListHistory,
+        _: &mut Self::Context,
+    ) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let conditions = vec![Condition::with("t.response_id = ", Value::Id(response_id))];

@@ -191,8 +191,7 @@ async fn find(storage: &Storage, id: Uuid) -> HubResult<Option<(Session, User)>>
 from_row!(Session { id, user_id, expires_at, revoked_at });
 
 pub(super) async fn insert(work: &mut Work, session: &NewSession) -> HubResult<()> {
-    const SQL: &str =
-        "insert into sessions (id, user_id, created_at, expires_at, refresh_hash) values ($1, $2, $3, $4, $5)";
+    const SQL: &str = "insert into sessions (id, user_id, created_at, expires_at, refresh_hash) values ($1, $2, $3, $4, $5)";
     write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(session.id)
         .bind(session.user_id)
@@ -207,8 +206,13 @@ pub(super) async fn insert(work: &mut Work, session: &NewSession) -> HubResult<(
 
 pub(super) async fn end(work: &mut Work, session_id: Uuid, at: Timestamp) -> HubResult<()> {
     const SQL: &str = "update sessions set revoked_at = $2 where id = $1 and revoked_at is null";
-    write_tx!(&mut work.tx, |connection| query(SQL).bind(session_id).bind(at).execute(connection).await.map(drop))
-        .map_err(failed)?;
+    write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(session_id)
+        .bind(at)
+        .execute(connection)
+        .await
+        .map(drop))
+    .map_err(failed)?;
     work.touched.push(CacheKey::Session(session_id));
     Ok(())
 }

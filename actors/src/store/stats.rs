@@ -45,10 +45,8 @@ impl Handler<ReadStats> for StatsStore {
 async fn read_stats(db: &Db, of: Option<Uuid>, now: Timestamp) -> HubResult<Stats> {
     const CUSTOMERS: &str = "select status, count(*) as count from customers \
         where deleted_at is null and ($1 is null or assigned_to = $1) group by status";
-    const INQUIRIES: &str =
-        "select status, count(*) as count from inquiries where ($1 is null or assigned_to = $1) group by status";
-    const RESPONSES: &str =
-        "select status, count(*) as count from responses where ($1 is null or responded_by = $1) group by status";
+    const INQUIRIES: &str = "select status, count(*) as count from inquiries where ($1 is null or assigned_to = $1) group by status";
+    const RESPONSES: &str = "select status, count(*) as count from responses where ($1 is null or responded_by = $1) group by status";
     const OLDEST: &str = "select min(submitted_at) as oldest from responses \
         where status = 'pending_approval' and ($1 is null or responded_by = $1)";
     const LOADS: &str = "select u.id as user_id, u.first_name, u.last_name, u.availability, \
@@ -71,12 +69,13 @@ async fn read_stats(db: &Db, of: Option<Uuid>, now: Timestamp) -> HubResult<Stat
     let responses = counted(ResponseStatus::ALL.iter().map(|s| s.as_str()), rows(RESPONSES).await?);
     let (oldest,): (Option<Timestamp>,) =
         read!(db, |pool| query_as(OLDEST).bind(of).fetch_one(pool).await).map_err(failed)?;
-    let (count, average_seconds): (i64, Option<f64>) = read!(db, |pool| query_as(sqlx::AssertSqlSafe(decisions))
-        .bind(of)
-        .bind(now.minus(DECISION_WINDOW))
-        .fetch_one(pool)
-        .await)
-    .map_err(failed)?;
+    let (count, average_seconds): (i64, Option<f64>) =
+        read!(db, |pool| query_as(sqlx::AssertSqlSafe(decisions))
+            .bind(of)
+            .bind(now.minus(DECISION_WINDOW))
+            .fetch_one(pool)
+            .await)
+        .map_err(failed)?;
     let csos = read!(db, |pool| query_as(LOADS).bind(of).fetch_all(pool).await).map_err(failed)?;
     let approval_queue = ApprovalQueue {
         length: responses.get(ResponseStatus::PendingApproval.as_str()).copied().unwrap_or_default(),

@@ -79,7 +79,8 @@ impl Handler<GetUser> for UserStore {
             const SQL: &str = "select * from users where id = $1";
             storage
                 .cached(CacheKey::User(id), async {
-                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
+                    read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await)
+                        .map_err(failed)
                 })
                 .await
         })
@@ -93,7 +94,8 @@ impl Handler<FindCredentials> for UserStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             const SQL: &str = "select * from users where email_key = $1";
-            read!(&db, |pool| query_as(SQL).bind(email_key(&email)).fetch_optional(pool).await).map_err(failed)
+            read!(&db, |pool| query_as(SQL).bind(email_key(&email)).fetch_optional(pool).await)
+                .map_err(failed)
         })
     }
 }
@@ -118,7 +120,9 @@ impl Handler<ListUsers> for UserStore {
         Box::pin(async move {
             let conditions = [
                 filter.role.map(|role| Condition::with("t.role = ", Value::Text(role.to_string()))),
-                filter.is_active.map(|active| Condition::Plain(if active { "t.is_active" } else { "not t.is_active" })),
+                filter
+                    .is_active
+                    .map(|active| Condition::Plain(if active { "t.is_active" } else { "not t.is_active" })),
             ];
             let conditions = conditions.into_iter().flatten().collect();
             list::page(&db, &LIST, conditions, &page, |user: &User, sort| {
@@ -142,8 +146,7 @@ impl Handler<HasNoUsers> for UserStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             const SQL: &str = "select count(*) from (select 1 from users limit 1) any_user";
-            let users: i64 =
-                read!(&db, |pool| query_scalar(SQL).fetch_one(pool).await).map_err(failed)?;
+            let users: i64 = read!(&db, |pool| query_scalar(SQL).fetch_one(pool).await).map_err(failed)?;
             Ok(users == 0)
         })
     }
@@ -253,7 +256,8 @@ pub(super) async fn confirm_password(
     verified: &str,
     kept: &str,
 ) -> HubResult<()> {
-    const SQL: &str = "update users set password_hash = $3 where id = $1 and password_hash = $2 and is_active";
+    const SQL: &str =
+        "update users set password_hash = $3 where id = $1 and password_hash = $2 and is_active";
     let affected = write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(user_id)
         .bind(verified)

@@ -49,7 +49,9 @@ async fn only_a_bearer_token_signs_a_request(hub: &TestHub) {
     let user = hub.cso().await;
     let token = user.token.clone().unwrap();
     let anyone = hub.anonymous();
-    let with = |value: String| reply(anyone.raw(reqwest::Method::GET, "/auth/profile").header("authorization", value));
+    let with = |value: String| {
+        reply(anyone.raw(reqwest::Method::GET, "/auth/profile").header("authorization", value))
+    };
     for scheme in ["Bearer", "bearer", "BEARER"] {
         with(format!("{scheme} {token}")).await.expect(200);
     }

@@ -50,7 +50,10 @@ async fn the_current_password_cannot_be_guessed_from_a_live_session(hub: &TestHu
     hub.make_user(Role::Cso, "ada@example.com").await;
     let ada = sign_in(hub, "ada@example.com").await.client;
     let guess = |password: &'static str| {
-        ada.put("/auth/profile", json!({"currentPassword": password, "newPassword": "eleven quiet herons wade"}))
+        ada.put(
+            "/auth/profile",
+            json!({"currentPassword": password, "newPassword": "eleven quiet herons wade"}),
+        )
     };
     for _ in 0..3 {
         guess("is it this one?").await.expect(422);
@@ -68,7 +71,8 @@ async fn x_forwarded_for_of_just_anyone_is_ignored(hub: &TestHub) {
 
 async fn an_email_may_be_tried_three_times_whatever_the_addresses(hub: &TestHub) {
     hub.make_user(Role::Cso, "ada@example.com").await;
-    for (number, email) in ["ada@example.com", "ADA@example.com", " ada@Example.com "].into_iter().enumerate() {
+    for (number, email) in ["ada@example.com", "ADA@example.com", " ada@Example.com "].into_iter().enumerate()
+    {
         from(hub, &format!("203.0.113.{number}"), email).await.expect(200);
     }
     too_many(from(hub, "203.0.113.77", "ada@example.com").await);
@@ -80,7 +84,9 @@ async fn an_email_may_be_tried_three_times_whatever_the_addresses(hub: &TestHub)
 async fn a_trusted_proxy_names_the_address_of_its_client(hub: &TestHub) {
     // What the client itself wrote comes first, then what each proxy saw.
     for (number, hops) in
-        ["203.0.113.7", "198.51.100.1, 203.0.113.7", "rubbish, 198.51.100.2,203.0.113.7, 10.0.0.1"].iter().enumerate()
+        ["203.0.113.7", "198.51.100.1, 203.0.113.7", "rubbish, 198.51.100.2,203.0.113.7, 10.0.0.1"]
+            .iter()
+            .enumerate()
     {
         refused(from(hub, hops, &format!("nobody-{number}@example.com")).await);
     }

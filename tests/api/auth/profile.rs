@@ -36,10 +36,14 @@ async fn the_profile_is_the_signed_in_user(hub: &TestHub) {
 async fn people_change_what_they_name_of_themselves_and_nothing_else(hub: &TestHub) {
     let ada = ada(hub).await;
     let mut expected = ada.get("/auth/profile").await.expect(200);
-    for (version, (field, value)) in
-        [("firstName", "Augusta"), ("lastName", "King-Noël"), ("availability", "away"), ("availability", "online")]
-            .into_iter()
-            .enumerate()
+    for (version, (field, value)) in [
+        ("firstName", "Augusta"),
+        ("lastName", "King-Noël"),
+        ("availability", "away"),
+        ("availability", "online"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         hub.clock.advance(std::time::Duration::from_secs(1));
         let reply = ada.put("/auth/profile", json!({field: value})).await;
@@ -108,7 +112,8 @@ async fn a_new_password_needs_the_current_one(hub: &TestHub) {
     try_sign_in(hub, EMAIL, NEW_PASSWORD).await.expect(200);
 
     let audit = hub.manager().await.get(&format!("/audit?entityId={}", id(&changed))).await.expect(200);
-    let actions: Vec<_> = audit["data"].as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
+    let actions: Vec<_> =
+        audit["data"].as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
     assert!(actions.contains(&json!("user.password_changed")), "{actions:?}");
     assert!(!audit.to_string().contains("argon2"));
 }

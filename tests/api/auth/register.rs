@@ -16,7 +16,11 @@ on_both_engines!(
 async fn an_admin_registers_a_user_who_can_then_sign_in(hub: &TestHub) {
     let admin = hub.admin().await;
     let reply = admin.post("/auth/register", ada()).await;
-    assert!(!reply.text.to_lowercase().contains("password") && !reply.text.contains("argon2"), "{}", reply.text);
+    assert!(
+        !reply.text.to_lowercase().contains("password") && !reply.text.contains("argon2"),
+        "{}",
+        reply.text
+    );
     assert_eq!(reply.header("etag"), "\"1\"");
     let location = reply.header("location").to_owned();
     let user = reply.expect(201);
@@ -88,7 +92,11 @@ async fn an_unfit_password_is_refused_and_makes_nobody(hub: &TestHub) {
         let problem = admin.post("/auth/register", with(json!({"password": password}))).await.expect(422);
         let errors = problem["errors"].as_array().unwrap();
         assert_eq!(errors.len(), 1, "{password}: {problem}");
-        assert_eq!((&errors[0]["pointer"], &errors[0]["code"]), (&json!("/password"), &json!(code)), "{password}");
+        assert_eq!(
+            (&errors[0]["pointer"], &errors[0]["code"]),
+            (&json!("/password"), &json!(code)),
+            "{password}"
+        );
         assert!(!problem.to_string().contains(&password), "told in the answer: {problem}");
     }
     assert_eq!(admin.get("/users").await.expect(200)["meta"]["total"], 1);

@@ -53,9 +53,11 @@ async fn signing_out_everywhere_ends_every_session_of_the_user_and_of_nobody_els
 async fn a_sign_out_that_is_refused_ends_nothing(hub: &TestHub) {
     hub.make_user(Role::Cso, EMAIL).await;
     let session = sign_in(hub, EMAIL).await;
-    for (body, pointer) in
-        [(json!({"everywhere": true}), "/everywhere"), (json!({"all": "yes"}), "/all"), (json!({"all": null}), "/all")]
-    {
+    for (body, pointer) in [
+        (json!({"everywhere": true}), "/everywhere"),
+        (json!({"all": "yes"}), "/all"),
+        (json!({"all": null}), "/all"),
+    ] {
         assert_eq!(pointers(session.client.post("/auth/logout", body).await), [pointer]);
     }
     refused(hub.anonymous().post("/auth/logout", json!({"all": true})).await);

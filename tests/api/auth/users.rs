@@ -191,11 +191,17 @@ async fn a_user_changes_only_from_the_version_named(hub: &TestHub) {
 async fn nobody_deactivates_or_demotes_themselves(hub: &TestHub) {
     let admin = hub.admin().await;
     let own = format!("/users/{}", admin.id);
-    for change in [json!({"isActive": false}), json!({"role": "manager"}), json!({"role": "cso", "isActive": true})] {
+    for change in
+        [json!({"isActive": false}), json!({"role": "manager"}), json!({"role": "cso", "isActive": true})]
+    {
         admin.patch(&own, change).await.expect(409);
     }
-    let kept = admin.patch(&own, json!({"role": "admin", "isActive": true, "firstName": "Still"})).await.expect(200);
-    assert_eq!((&kept["role"], &kept["isActive"], &kept["version"]), (&json!("admin"), &json!(true), &json!(2)));
+    let kept =
+        admin.patch(&own, json!({"role": "admin", "isActive": true, "firstName": "Still"})).await.expect(200);
+    assert_eq!(
+        (&kept["role"], &kept["isActive"], &kept["version"]),
+        (&json!("admin"), &json!(true), &json!(2))
+    );
     admin.get("/auth/profile").await.expect(200);
 }
 

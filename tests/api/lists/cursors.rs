@@ -25,7 +25,12 @@ async fn named(admin: &Client, name: &str) -> Value {
 
 async fn a_cursor_skips_and_repeats_nothing_while_rows_come_and_go(hub: &TestHub) {
     let admin = hub.admin().await;
-    for sort in ["createdAt&sortOrder=desc", "createdAt&sortOrder=asc", "firstName&sortOrder=asc", "firstName&sortOrder=desc"] {
+    for sort in [
+        "createdAt&sortOrder=desc",
+        "createdAt&sortOrder=asc",
+        "firstName&sortOrder=asc",
+        "firstName&sortOrder=desc",
+    ] {
         let mut old = BTreeSet::new();
         for number in 0..20 {
             hub.clock.advance(Duration::from_millis(number % 2));
@@ -80,7 +85,11 @@ async fn a_cursor_brings_its_filters_and_order_and_is_refused_with_others(hub: &
         ("sortOrder=desc", "sortOrder"),
         ("page=2", "page"),
     ] {
-        assert_eq!(admin.get(&format!("/customers?cursor={cursor}&{other}")).await.invalid(), [name], "{other}");
+        assert_eq!(
+            admin.get(&format!("/customers?cursor={cursor}&{other}")).await.invalid(),
+            [name],
+            "{other}"
+        );
     }
     let plain = admin.get("/customers?limit=2").await.expect(200);
     let plain = plain["meta"]["nextCursor"].as_str().unwrap();
@@ -97,7 +106,9 @@ async fn a_cursor_no_hub_made_is_400(hub: &TestHub) {
     let page = admin.get("/customers?limit=1").await.expect(200);
     let cursor = page["meta"]["nextCursor"].as_str().unwrap().to_owned();
     let long = "A".repeat(8_000);
-    for garbage in ["", "x", "e30", "bnVsbA", "%00", "%ff", "null", &cursor[1..], &cursor[..cursor.len() - 2], &long] {
+    for garbage in
+        ["", "x", "e30", "bnVsbA", "%00", "%ff", "null", &cursor[1..], &cursor[..cursor.len() - 2], &long]
+    {
         for list in LISTS {
             admin.get(&format!("{list}?cursor={garbage}")).await.problem(400);
         }
@@ -116,8 +127,14 @@ async fn a_forged_cursor_is_refused_and_never_an_error_of_the_server(hub: &TestH
         value: SortValue::Time(now),
         id: Uuid::max(),
     };
-    let values = [SortValue::Time(now), SortValue::Text("x".repeat(5_000)), SortValue::Int(i64::MAX), SortValue::Int(i64::MIN)];
-    let sorts = ["createdAt", "updatedAt", "firstName", "email", "status", "priority", "subject", "id", "'; --", ""];
+    let values = [
+        SortValue::Time(now),
+        SortValue::Text("x".repeat(5_000)),
+        SortValue::Int(i64::MAX),
+        SortValue::Int(i64::MIN),
+    ];
+    let sorts =
+        ["createdAt", "updatedAt", "firstName", "email", "status", "priority", "subject", "id", "'; --", ""];
     for list in LISTS {
         let ask = async |cursor: &Cursor| admin.get(&format!("{list}?cursor={}", cursor.encode())).await;
         assert_eq!(ask(&genuine).await.status, 200, "{list}");
@@ -130,7 +147,11 @@ async fn a_forged_cursor_is_refused_and_never_an_error_of_the_server(hub: &TestH
                 assert!(is_time || sort != "createdAt" || answer.status == 400, "{list} {forged:?}");
             }
         }
-        let nul = Cursor { sort_by: "email".to_owned(), value: SortValue::Text("\0".to_owned()), ..genuine.clone() };
+        let nul = Cursor {
+            sort_by: "email".to_owned(),
+            value: SortValue::Text("\0".to_owned()),
+            ..genuine.clone()
+        };
         ask(&nul).await.problem(400);
         for filters in ["nonsense=1", "page=7", "limit=1000", "cursor=x", "q=%00", "sortBy=email", "q=%ff"] {
             let forged = Cursor { filters: filters.to_owned(), ..genuine.clone() };

@@ -16,7 +16,8 @@ on_both_engines!(
 
 const SORTS: &[&str] = &["createdAt", "updatedAt", "firstName", "lastName", "email", "status"];
 /// Few, so that many share one, and such that collations disagree on their order.
-const NAMES: &[&str] = &["ada", "Ada", "ADA", "Zoë", "Zoe", "Ærø", "a b", "a-b", "ab", "李", "\u{1F4E6}", "_", "B", "b"];
+const NAMES: &[&str] =
+    &["ada", "Ada", "ADA", "Zoë", "Zoe", "Ærø", "a b", "a-b", "ab", "李", "\u{1F4E6}", "_", "B", "b"];
 
 /// Sixty customers, some deleted, made in bursts within the same millisecond and changed later.
 async fn some(hub: &TestHub, admin: &Client, csos: [&Client; 2]) -> Vec<Value> {
@@ -24,7 +25,8 @@ async fn some(hub: &TestHub, admin: &Client, csos: [&Client; 2]) -> Vec<Value> {
     let mut paths = Vec::new();
     for number in 0..64 {
         hub.clock.advance(Duration::from_millis(one_of(&mut dice, &[0, 0, 1, 999, 8_640])));
-        let email = format!("{}{number}@example.com", one_of(&mut dice, &["ada", "Ada", "zoë", "B", "b", "_"]));
+        let email =
+            format!("{}{number}@example.com", one_of(&mut dice, &["ada", "Ada", "zoë", "B", "b", "_"]));
         let customer = json!({
             "firstName": one_of(&mut dice, NAMES), "lastName": one_of(&mut dice, NAMES), "email": email,
             "status": one_of(&mut dice, &["active", "inactive", "suspended"])
@@ -110,11 +112,13 @@ async fn times_in_filters_are_exact_to_the_millisecond(hub: &TestHub) {
     let millisecond = Duration::from_millis(1);
     let (before, after) = (now.minus(millisecond).to_string(), now.plus(millisecond).to_string());
     let now = now.to_string();
-    for (from, to, found) in [(&now, &after, 1), (&before, &now, 0), (&after, &now, 0), (&before, &after, 1)] {
+    for (from, to, found) in [(&now, &after, 1), (&before, &now, 0), (&after, &now, 0), (&before, &after, 1)]
+    {
         assert_eq!(count(format!("createdFrom={from}&createdTo={to}")).await, found, "{from} to {to}");
     }
     let whole = now.replace(".000Z", "Z");
-    let elsewhere = Timestamp::parse(&now).unwrap().plus(Duration::from_secs(5_400)).to_string().replace('Z', "+01:30");
+    let elsewhere =
+        Timestamp::parse(&now).unwrap().plus(Duration::from_secs(5_400)).to_string().replace('Z', "+01:30");
     let finer = now.replace('Z', "999Z");
     for same in [&whole, &elsewhere, &encoded(&elsewhere), &finer, &now.to_lowercase()] {
         assert_eq!(count(format!("createdFrom={same}")).await, 1, "{same}");
@@ -123,7 +127,12 @@ async fn times_in_filters_are_exact_to_the_millisecond(hub: &TestHub) {
     for (first, last) in [("0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z")] {
         assert_eq!(count(format!("createdFrom={first}&createdTo={last}")).await, 1);
     }
-    for beyond in ["9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00%2B00:01", "-0001-01-01T00:00:00Z", "10000-01-01T00:00:00Z"] {
+    for beyond in [
+        "9999-12-31T23:59:59-00:01",
+        "0000-01-01T00:00:00%2B00:01",
+        "-0001-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+    ] {
         admin.get(&format!("/customers?createdFrom={beyond}")).await.problem(400);
     }
 }

@@ -11,7 +11,8 @@ use crate::harness::{Client, TestHub, id_of, on_both_engines, path};
 on_both_engines!(inquiries_are_listed_as_the_model_has_them, inquiries_are_filtered_as_the_model_has_them);
 
 const SORTS: &[&str] = &["createdAt", "updatedAt", "priority", "status", "subject"];
-const SUBJECTS: &[&str] = &["Where is it?", "where is it?", "Ärger", "Zahlung", "zahlung", "\u{1F4E6}", "Re: Re:"];
+const SUBJECTS: &[&str] =
+    &["Where is it?", "where is it?", "Ärger", "Zahlung", "zahlung", "\u{1F4E6}", "Re: Re:"];
 
 /// CSOs who are away, so that nothing is assigned but by hand.
 async fn away(hub: &TestHub, admin: &Client) -> Client {
@@ -41,7 +42,8 @@ async fn some(hub: &TestHub, admin: &Client, csos: [&Client; 2], customers: [&Va
             let assignee = one_of(&mut dice, &csos).id;
             admin.post(&format!("{at}/assign"), json!({"assigneeId": assignee})).await.expect(200);
         }
-        let moves: &[&str] = one_of(&mut dice, &[&[], &["in_progress"], &["in_progress", "responded"], &["closed"]]);
+        let moves: &[&str] =
+            one_of(&mut dice, &[&[], &["in_progress"], &["in_progress", "responded"], &["closed"]]);
         for status in moves {
             admin.patch(&format!("{at}/status"), json!({"status": status})).await.expect(200);
         }
@@ -92,11 +94,13 @@ async fn inquiries_are_filtered_as_the_model_has_them(hub: &TestHub) {
     }
     list.is_filtered("assignedTo=none", |one| one["assignedTo"].is_null()).await;
     list.is("assignedTo=me", |_| false).await;
-    list.is_filtered(&format!("createdFrom={middle}"), |one| one["createdAt"].as_str() >= Some(&middle)).await;
+    list.is_filtered(&format!("createdFrom={middle}"), |one| one["createdAt"].as_str() >= Some(&middle))
+        .await;
     list.is_filtered(&format!("createdTo={middle}"), |one| one["createdAt"].as_str() < Some(&middle)).await;
     list.is_filtered("q=ref", |one| one["message"].as_str().unwrap().contains("refund")).await;
     list.is_filtered("q=zahl+order", |one| {
-        one["subject"].as_str().unwrap().to_lowercase() == "zahlung" && one["message"].as_str().unwrap().contains("order")
+        one["subject"].as_str().unwrap().to_lowercase() == "zahlung"
+            && one["message"].as_str().unwrap().contains("order")
     })
     .await;
     let several = "status=pending,in_progress&priority=high,urgent&category=shipping&assignedTo=none&q=order";

@@ -16,12 +16,18 @@ on_both_engines!(
 );
 
 /// One of every status a person can bring about, for each author and inquiry.
-async fn responses(hub: &TestHub, authors: [&Client; 2], managers: [&Client; 2], inquiries: [&Value; 2]) -> Vec<Value> {
+async fn responses(
+    hub: &TestHub,
+    authors: [&Client; 2],
+    managers: [&Client; 2],
+    inquiries: [&Value; 2],
+) -> Vec<Value> {
     let mut all = Vec::new();
     for number in 0..32 {
         hub.clock.advance(Duration::from_millis([0, 1, 0, 1_000][number % 4]));
         let (author, manager) = (authors[number % 2], managers[number / 2 % 2]);
-        let draft = json!({"inquiryId": inquiries[number / 4 % 2]["id"], "message": format!("Reply {number}")});
+        let draft =
+            json!({"inquiryId": inquiries[number / 4 % 2]["id"], "message": format!("Reply {number}")});
         let at = path("responses", &author.post("/responses", draft).await.expect(201));
         if number % 3 != 0 {
             author.act(&format!("{at}/submit")).await.expect(200);
@@ -57,7 +63,8 @@ async fn responses_are_listed_as_the_model_has_them(hub: &TestHub) {
         let id = id_of(inquiry);
         list.is_filtered(&format!("inquiryId={id}"), |response| response["inquiryId"] == json!(id)).await;
     }
-    list.is_filtered(&format!("respondedBy={}", one.id), |response| response["respondedBy"] == json!(one.id)).await;
+    list.is_filtered(&format!("respondedBy={}", one.id), |response| response["respondedBy"] == json!(one.id))
+        .await;
     for manager in managers {
         let by = format!("approvedBy={}", manager.id);
         list.is_filtered(&by, |response| response["approvedBy"] == json!(manager.id)).await;
@@ -126,9 +133,11 @@ async fn the_audit_trail_is_listed_as_the_model_has_it(hub: &TestHub) {
             list.is_filtered(&format!("entityId={id}"), |entry| entry["entityId"] == json!(id)).await;
         }
         for actor in [&cso, &manager] {
-            list.is_filtered(&format!("actorId={}", actor.id), |entry| entry["actorId"] == json!(actor.id)).await;
+            list.is_filtered(&format!("actorId={}", actor.id), |entry| entry["actorId"] == json!(actor.id))
+                .await;
         }
-        list.is_filtered(&format!("from={middle}"), |entry| entry["createdAt"].as_str() >= Some(&middle)).await;
+        list.is_filtered(&format!("from={middle}"), |entry| entry["createdAt"].as_str() >= Some(&middle))
+            .await;
         list.is_filtered(&format!("to={middle}"), |entry| entry["createdAt"].as_str() < Some(&middle)).await;
         list.is_filtered(&format!("entityType=response&actorId={}&from={middle}", cso.id), |entry| {
             entry["entityType"] == "response"
@@ -147,7 +156,8 @@ async fn a_conversation_and_a_history_are_told_in_order(hub: &TestHub) {
     for number in 0..12 {
         // Within one millisecond as well.
         let text = format!("Reply {number}");
-        let draft = cso.post("/responses", json!({"inquiryId": inquiry["id"], "message": text})).await.expect(201);
+        let draft =
+            cso.post("/responses", json!({"inquiryId": inquiry["id"], "message": text})).await.expect(201);
         cso.act(&format!("{}/submit", path("responses", &draft))).await.expect(200);
         last = manager.act(&format!("{}/approve", path("responses", &draft))).await.expect(200);
         expected.push(text);
@@ -156,7 +166,9 @@ async fn a_conversation_and_a_history_are_told_in_order(hub: &TestHub) {
         let (mut told, mut query) = (Vec::new(), "?limit=5".to_owned());
         loop {
             let page = admin.get(&format!("{list}{query}")).await.expect(200);
-            told.extend(page["data"].as_array().unwrap().iter().map(|one| one[field].as_str().unwrap().to_owned()));
+            told.extend(
+                page["data"].as_array().unwrap().iter().map(|one| one[field].as_str().unwrap().to_owned()),
+            );
             match page["meta"]["nextCursor"].as_str() {
                 Some(cursor) => query = format!("?limit=5&cursor={cursor}"),
                 None => return told,
@@ -167,5 +179,8 @@ async fn a_conversation_and_a_history_are_told_in_order(hub: &TestHub) {
     let at = path("responses", &last);
     assert_eq!(told(format!("{at}/history"), "action").await, ["created", "submitted", "approved"]);
     let backwards = admin.get(&format!("{at}/history?sortOrder=desc&limit=1")).await.expect(200);
-    assert_eq!((&backwards["data"][0]["action"], &backwards["meta"]["total"]), (&json!("approved"), &json!(3)));
+    assert_eq!(
+        (&backwards["data"][0]["action"], &backwards["meta"]["total"]),
+        (&json!("approved"), &json!(3))
+    );
 }
