@@ -22,5 +22,6 @@ mod panics;
 mod permissions;
 mod responses;
 mod search;
+mod stats;
 mod transitions;
 mod walkthrough;

@@ -1,6 +1,6 @@
 //! Tests of the real binary: how it starts, stops and gets over the loss of what it depends on.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 #[expect(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the API")]
 #[path = "../api/harness.rs"]
