@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
+use tokio::time::{self, Instant};
 
 use crate::api_key_desk::ApiKeyDesk;
 use crate::approval_coordinator::ApprovalCoordinator;
@@ -29,6 +30,9 @@ use crate::store::users::UserStore;
 use crate::store::{Storage, Writer};
 use crate::supervision::{ActorHealth, Restarts, Supervision};
 use crate::user_desk::UserDesk;
+
+/// For closing the database when the actors have used up all the time.
+const CLOSING: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug)]
 pub struct HubSettings {
@@ -231,10 +235,15 @@ impl Hub {
     }
 
     /// Refuses new messages, finishes those under way, stops every actor and closes the database. Answers with
-    /// the names of the actors that did not finish within `timeout`.
+    /// the names of those that did not finish within `timeout`.
     pub async fn shutdown(&self, timeout: Duration) -> Vec<&'static str> {
-        let unfinished = self.supervision.shutdown(timeout).await;
-        self.storage.db.close().await;
+        let deadline = Instant::now() + timeout;
+        let mut unfinished = self.supervision.shutdown(timeout).await;
+        // One that has frozen never lets its connections go.
+        let left = deadline.saturating_duration_since(Instant::now()).max(CLOSING);
+        if time::timeout(left, self.storage.db.close()).await.is_err() {
+            unfinished.push("the database");
+        }
         unfinished
     }
 }

@@ -230,6 +230,7 @@ impl TestHub {
     /// A hub on `place`; several on one place are instances of one deployment.
     pub async fn start(place: &Place, variables: &[(&str, &str)]) -> Self {
         let mut all = place.variables();
+        all.retain(|(name, _)| variables.iter().all(|(other, _)| other != name));
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let settings = Settings::load(Path::new("config"), all).unwrap();
         // Ahead of any real clock: Redis drops what has expired by its own.

@@ -207,7 +207,8 @@ fn anonymised(reply: Reply, id: Uuid) -> (u16, String, Vec<(String, String)>) {
     const OF_THE_REQUEST: &[&str] = &["x-request-id", "date", "ratelimit-remaining", "ratelimit-reset"];
     let text = reply.text.replace(&id.to_string(), "ID").replace(reply.header("x-request-id"), "REQUEST");
     let headers = reply.headers.iter().filter(|(name, _)| !OF_THE_REQUEST.contains(&name.as_str()));
-    let headers =
+    let mut headers: Vec<_> =
         headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    headers.sort();
     (reply.status, text, headers)
 }

@@ -52,12 +52,17 @@ async fn everything_is_counted_by_status(hub: &TestHub) {
     admin.delete(&path("customers", &page["data"][0])).await.expect(204);
     // The customers of these come on top of those.
     let [one, two, three] = [hub.inquiry(&admin).await, hub.inquiry(&admin).await, hub.inquiry(&admin).await];
-    cso.patch(&format!("{}/status", path("inquiries", &one)), json!({"status": "in_progress"})).await.expect(200);
+    cso.patch(&format!("{}/status", path("inquiries", &one)), json!({"status": "in_progress"}))
+        .await
+        .expect(200);
     cso.patch(&format!("{}/status", path("inquiries", &two)), json!({"status": "closed"})).await.expect(200);
     let approved = submitted(&cso, &one).await;
     manager.act(&format!("{}/approve", path("responses", &approved))).await.expect(200);
     let rejected = submitted(&cso, &two).await;
-    manager.post(&format!("{}/reject", path("responses", &rejected)), json!({"notes": "No."})).await.expect(200);
+    manager
+        .post(&format!("{}/reject", path("responses", &rejected)), json!({"notes": "No."}))
+        .await
+        .expect(200);
     submitted(&cso, &three).await;
     for _ in 0..2 {
         cso.post("/responses", json!({"inquiryId": three["id"], "message": "Draft"})).await.expect(201);
@@ -84,7 +89,9 @@ async fn the_approval_queue_and_the_time_to_decision_are_measured(hub: &TestHub)
     let manager = hub.sign_in(&email, PASSWORD).await;
     let told = stats(&manager).await;
     assert_eq!(told["approvalQueue"], json!({"length": 3, "oldestAgeSeconds": 300}));
-    let decide = async |response: &Value| manager.act(&format!("{}/approve", path("responses", response))).await.expect(200);
+    let decide = async |response: &Value| {
+        manager.act(&format!("{}/approve", path("responses", response))).await.expect(200)
+    };
     decide(&waiting[0]).await;
     hub.clock.advance(Duration::from_millis(500));
     decide(&waiting[1]).await;
@@ -96,14 +103,20 @@ async fn the_approval_queue_and_the_time_to_decision_are_measured(hub: &TestHub)
     assert!((average - 250.25).abs() < 0.001, "{average}");
     hub.clock.advance(Duration::from_secs(30 * 24 * 3_600));
     let manager = hub.sign_in(&email, PASSWORD).await;
-    assert_eq!(stats(&manager).await["timeToDecision"]["count"], 1, "the last 30 days, the first moment included");
+    assert_eq!(
+        stats(&manager).await["timeToDecision"]["count"],
+        1,
+        "the last 30 days, the first moment included"
+    );
     hub.clock.advance(Duration::from_millis(1));
     assert_eq!(stats(&manager).await["timeToDecision"], json!({"count": 0, "averageSeconds": null}));
 }
 
 async fn the_load_of_each_cso_is_told(hub: &TestHub) {
     let (admin, one, two, gone) = (hub.admin().await, hub.cso().await, hub.cso().await, hub.cso().await);
-    let patch = async |who: &Client, patch: Value| admin.patch(&format!("/users/{}", who.id), patch).await.expect(200);
+    let patch = async |who: &Client, patch: Value| {
+        admin.patch(&format!("/users/{}", who.id), patch).await.expect(200)
+    };
     patch(&one, json!({"lastName": "Alpha", "maxOpenInquiries": 7})).await;
     patch(&two, json!({"lastName": "Beta", "availability": "away"})).await;
     patch(&gone, json!({"isActive": false})).await;
@@ -129,7 +142,10 @@ async fn a_cso_sees_their_own_figures_only(hub: &TestHub) {
     let (admin, manager, one) = (hub.admin().await, hub.manager().await, hub.cso().await);
     let mine = hub.customer(&admin).await;
     hub.customer(&admin).await;
-    admin.post(&format!("{}/assign", path("customers", &mine)), json!({"assigneeId": one.id})).await.expect(200);
+    admin
+        .post(&format!("{}/assign", path("customers", &mine)), json!({"assigneeId": one.id}))
+        .await
+        .expect(200);
     let inquiry = hub.inquiry(&admin).await;
     submitted(&one, &inquiry).await;
     hub.clock.advance(Duration::from_secs(60));
@@ -140,11 +156,17 @@ async fn a_cso_sees_their_own_figures_only(hub: &TestHub) {
 
     let told = stats(&one).await;
     assert_eq!(told["customers"], json!({"active": 1, "inactive": 0, "suspended": 0}));
-    assert_eq!((&told["inquiries"]["responded"], &told["responses"]["pending_approval"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&told["inquiries"]["responded"], &told["responses"]["pending_approval"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(told["responses"]["approved"], 0);
     assert_eq!(told["approvalQueue"], json!({"length": 1, "oldestAgeSeconds": 120}));
     assert_eq!(told["timeToDecision"]["count"], 0);
-    assert_eq!(told["csos"].as_array().unwrap().iter().map(|cso| cso["userId"].clone()).collect::<Vec<_>>(), [json!(one.id)]);
+    assert_eq!(
+        told["csos"].as_array().unwrap().iter().map(|cso| cso["userId"].clone()).collect::<Vec<_>>(),
+        [json!(one.id)]
+    );
 
     let other = stats(&two).await;
     for counted in ["customers", "inquiries", "responses"] {

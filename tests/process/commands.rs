@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::harness::{Engine, Place, eventually, path};
-use crate::hub::{Hub, Variables, printed, refusal, run};
+use crate::hub::{Hub, Variables, printed, refusal, run, sign_in_in};
 use crate::restarts::in_a_directory;
 
 const PASSWORD: &str = "brisk otter paints seven lanterns";
@@ -49,10 +49,9 @@ fn a_user_created_at_the_command_line_can_sign_in() {
             assert!(!printed(&created).contains(PASSWORD));
 
             let hub = Hub::ready(directory, &[]).await;
-            assert_eq!(hub.printed_sign_in(), None, "there is a user already");
             let (ada, _) = hub.sign_in("ada@example.com", PASSWORD).await;
             assert_eq!(ada.get("/auth/profile").await.expect(200)["role"], "manager");
-            hub.stop().await;
+            assert_eq!(sign_in_in(&hub.stop().await.out), None, "there was a user already");
         })
     });
 }
@@ -82,7 +81,7 @@ fn a_cso_created_beside_a_running_hub_gets_the_waiting_work_by_that_hub() {
     in_a_directory(|directory| {
         Box::pin(async move {
             let hub = Hub::ready(directory, &[("RATE_LIMIT_LIMIT", "1000000")]).await;
-            let (email, password) = hub.printed_sign_in().unwrap();
+            let (email, password) = hub.printed_sign_in().await;
             let (admin, _) = hub.sign_in(&email, &password).await;
             let customer = json!({"firstName": "Ada", "lastName": "Lovelace", "email": "ada@example.com"});
             let customer = admin.post("/customers", customer).await.expect(201);
@@ -122,7 +121,6 @@ fn the_demo_fills_an_empty_hub_and_prints_sign_ins_that_work() {
             let emails: Vec<_> = roles.iter().map(|role| email_of(&told, role).unwrap()).collect();
 
             let hub = Hub::ready(directory, &[]).await;
-            assert_eq!(hub.printed_sign_in(), None);
             for (role, email) in roles.iter().zip(&emails) {
                 let (user, _) = hub.sign_in(email, password).await;
                 assert_eq!(user.get("/auth/profile").await.expect(200)["role"], *role);
@@ -136,7 +134,7 @@ fn the_demo_fills_an_empty_hub_and_prints_sign_ins_that_work() {
             }
             // Beside a running hub, and into one that is no longer empty, it is refused.
             assert!(refusal(&run(directory, &[], &["demo"], "")).contains("in use"));
-            hub.stop().await;
+            assert_eq!(sign_in_in(&hub.stop().await.out), None);
             assert!(refusal(&run(directory, &[], &["demo"], "")).contains("empty"));
         })
     });

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -19,27 +19,38 @@ pub type Variables<'a> = &'a [(&'a str, &'a str)];
 /// A running hub. Killed when dropped.
 pub struct Hub {
     process: Child,
-    out: Lines,
-    err: Lines,
+    out: Option<Lines>,
+    err: Option<Lines>,
     pub address: String,
 }
 
+/// How a hub ended.
+pub struct End {
+    pub status: ExitStatus,
+    /// Since it was asked to.
+    pub took: Duration,
+    /// All of standard output.
+    pub out: String,
+    /// All of standard error.
+    pub err: String,
+}
+
 /// What a process has written so far.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<String>>);
+struct Lines {
+    text: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
 
 impl Hub {
     /// Starts a hub in `directory` on a free port and waits until it listens.
     pub async fn start(directory: &Path, variables: Variables<'_>) -> Self {
         let mut process =
             command(directory, &[("PORT", "0")], &[]).envs(variables.iter().copied()).spawn().unwrap();
-        let (out, err) = (Lines::default(), Lines::default());
-        out.follow(process.stdout.take().unwrap());
-        err.follow(process.stderr.take().unwrap());
+        let out = Some(Lines::of(process.stdout.take().unwrap()));
+        let err = Some(Lines::of(process.stderr.take().unwrap()));
         let mut hub = Self { process, out, err, address: String::new() };
         within(PATIENCE, "the hub tells its address", async || {
-            let told = hub.line("listens on ").and_then(|line| word_after(&line, "listens on "));
-            hub.address = told.unwrap_or_default();
+            hub.address = word_after(&hub.output(), "listens on ").unwrap_or_default();
             assert!(hub.process.try_wait().unwrap().is_none(), "the hub ended: {}", hub.errors());
             !hub.address.is_empty()
         })
@@ -79,24 +90,22 @@ impl Hub {
     }
 
     /// The email and password that a first start prints.
-    pub fn printed_sign_in(&self) -> Option<(String, String)> {
-        let line = self.line("sign in as ")?;
-        Some((word_after(&line, "sign in as ")?, word_after(&line, "password ")?))
+    pub async fn printed_sign_in(&self) -> (String, String) {
+        let mut printed = None;
+        within(PATIENCE, "a sign-in is printed", async || {
+            printed = sign_in_in(&self.output());
+            printed.is_some()
+        })
+        .await;
+        printed.unwrap()
     }
 
-    /// The first line on standard output with `mark` in it.
-    pub fn line(&self, mark: &str) -> Option<String> {
-        self.out.text().lines().find(|line| line.contains(mark)).map(str::to_owned)
+    fn output(&self) -> String {
+        self.out.as_ref().map(Lines::text).unwrap_or_default()
     }
 
-    /// All of standard output.
-    pub fn output(&self) -> String {
-        self.out.text()
-    }
-
-    /// All of standard error.
-    pub fn errors(&self) -> String {
-        self.err.text()
+    fn errors(&self) -> String {
+        self.err.as_ref().map(Lines::text).unwrap_or_default()
     }
 
     /// SIGTERM.
@@ -106,8 +115,7 @@ impl Hub {
         assert!(sent.success());
     }
 
-    /// How the process ended and how long that took.
-    pub async fn ended(mut self) -> (ExitStatus, Duration) {
+    pub async fn ended(mut self) -> End {
         let begun = Instant::now();
         let mut status = None;
         within(PATIENCE, "the process ends", async || {
@@ -115,13 +123,17 @@ impl Hub {
             status.is_some()
         })
         .await;
-        (status.unwrap(), begun.elapsed())
+        let took = begun.elapsed();
+        let [out, err] = [&mut self.out, &mut self.err].map(|lines| lines.take().unwrap().all());
+        End { status: status.unwrap(), took, out, err }
     }
 
-    pub async fn stop(self) {
+    /// SIGTERM, which must end it well.
+    pub async fn stop(self) -> End {
         self.terminate();
-        let (status, _) = self.ended().await;
-        assert_eq!(status.code(), Some(0));
+        let end = self.ended().await;
+        assert_eq!(end.status.code(), Some(0), "{}", end.err);
+        end
     }
 
     /// SIGKILL.
@@ -182,27 +194,43 @@ fn word_after(line: &str, mark: &str) -> Option<String> {
     line.split_once(mark)?.1.split_whitespace().next().map(str::to_owned)
 }
 
+/// The email and password in what a first start has printed.
+pub fn sign_in_in(output: &str) -> Option<(String, String)> {
+    let line = output.lines().find(|line| line.contains("sign in as "))?;
+    Some((word_after(line, "sign in as ")?, word_after(line, "password ")?))
+}
+
 impl Lines {
-    fn follow(&self, stream: impl Read + Send + 'static) {
-        let text = Arc::clone(&self.0);
-        thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                let mut text = text.lock().unwrap();
-                text.push_str(&line);
-                text.push('\n');
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let reader = thread::spawn({
+            let text = Arc::clone(&text);
+            move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let mut text = text.lock().unwrap();
+                    text.push_str(&line);
+                    text.push('\n');
+                }
             }
         });
+        Self { text, reader }
     }
 
     fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
+        self.text.lock().unwrap().clone()
+    }
+
+    /// To the end of the stream.
+    fn all(self) -> String {
+        self.reader.join().unwrap();
+        self.text.lock().unwrap().clone()
     }
 }
 
 /// Kills a process that should have ended long ago, so that its test fails instead of hanging.
 struct Watched {
     over: std::sync::mpsc::Sender<()>,
-    watcher: thread::JoinHandle<()>,
+    watcher: JoinHandle<()>,
 }
 
 impl Watched {

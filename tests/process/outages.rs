@@ -105,12 +105,27 @@ fn a_database_that_freezes_makes_no_request_hang() {
 }
 
 #[test]
+fn a_database_that_freezes_does_not_keep_the_hub_from_stopping() {
+    deployed(|it| {
+        Box::pin(async move {
+            let (hub, admin, _) = it.running().await;
+            it.postgres.freeze(true);
+            unavailable(admin.get("/customers")).await;
+            hub.terminate();
+            let took = hub.ended().await.took;
+            assert!(took < Duration::from_secs(15), "it took {took:?}, and shutdown.timeout is 10s");
+        })
+    });
+}
+
+#[test]
 fn with_redis_away_work_goes_on_refreshing_waits_and_ended_sessions_stay_ended() {
     deployed(|it| {
         Box::pin(async move {
             let (hub, admin, refresh) = it.running().await;
             let (ended, ended_refresh) = hub.sign_in(EMAIL, PASSWORD).await;
             let (leaving, leaving_refresh) = hub.sign_in(EMAIL, PASSWORD).await;
+            let manager = manager(&hub, &admin).await;
             ended.act("/auth/logout").await.expect(204);
             let customer = make_customer(&admin).await;
             it.redis.cut();
@@ -126,7 +141,7 @@ fn with_redis_away_work_goes_on_refreshing_waits_and_ended_sessions_stay_ended()
             let changed = answer(admin.put(&path("customers", &customer), changed)).await.expect(200);
             assert_eq!(answer(admin.get(&path("customers", &customer))).await.expect(200), changed);
             make_customer(&admin).await;
-            answer_an_inquiry(&admin, &changed).await;
+            answer_an_inquiry(&admin, &manager, &changed).await;
 
             unavailable(try_refresh(&hub, &refresh)).await;
             answer(ended.get("/auth/profile")).await.expect(401);
@@ -249,8 +264,17 @@ impl Deployment {
     }
 }
 
-/// From the question to the approved reply, by the admin and a manager.
-async fn answer_an_inquiry(admin: &Client, customer: &Value) {
+async fn manager(hub: &Hub, admin: &Client) -> Client {
+    let email = "grace@example.com";
+    let manager = json!({
+        "email": email, "password": PASSWORD, "role": "manager", "firstName": "Grace", "lastName": "Hopper",
+    });
+    admin.post("/auth/register", manager).await.expect(201);
+    hub.sign_in(email, PASSWORD).await.0
+}
+
+/// From the question to the approved reply.
+async fn answer_an_inquiry(admin: &Client, manager: &Client, customer: &Value) {
     let inquiry = json!({"customerId": customer["id"], "subject": "Where is it?", "message": "It is late."});
     let inquiry = answer(admin.post("/inquiries", inquiry)).await.expect(201);
     let draft = json!({"inquiryId": inquiry["id"], "message": "It ships tomorrow."});
@@ -258,6 +282,9 @@ async fn answer_an_inquiry(admin: &Client, customer: &Value) {
     let submit = format!("{}/submit", path("responses", &draft));
     let submitted = answer(admin.act(&submit)).await.expect(200);
     assert_eq!(submitted["status"], "pending_approval");
+    let approve = format!("{}/approve", path("responses", &draft));
+    let approved = answer(manager.post(&approve, json!({"revision": 1}))).await.expect(200);
+    assert_eq!(approved["status"], "approved");
 }
 
 async fn make_customer(admin: &Client) -> Value {

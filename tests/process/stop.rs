@@ -25,9 +25,7 @@ fn idle_connections_do_not_delay_the_stop() {
             }
             idle[2].write_all(b"GET /health/live HT").unwrap();
             hub.terminate();
-            let (status, took) = hub.ended().await;
-            assert_eq!(status.code(), Some(0));
-            assert!(took < PROMPTLY, "it took {took:?}");
+            promptly_ends(hub).await;
         })
     });
 }
@@ -37,7 +35,7 @@ fn a_request_under_way_is_answered_and_a_new_one_is_not_taken() {
     in_a_directory(|directory| {
         Box::pin(async move {
             let hub = Hub::ready(directory, &[]).await;
-            let (email, password) = hub.printed_sign_in().unwrap();
+            let (email, password) = hub.printed_sign_in().await;
             let body = json!({"email": email, "password": password}).to_string();
             let mut connection = connect(&hub);
             let head = format!(
@@ -57,9 +55,7 @@ fn a_request_under_way_is_answered_and_a_new_one_is_not_taken() {
             connection.read_to_string(&mut answer).unwrap();
             assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
             assert!(answer.contains("\"accessToken\""), "{answer}");
-            let (status, took) = hub.ended().await;
-            assert_eq!(status.code(), Some(0));
-            assert!(took < PROMPTLY, "it took {took:?}");
+            promptly_ends(hub).await;
         })
     });
 }
@@ -72,11 +68,15 @@ fn a_stop_without_any_request_is_prompt_even_before_the_hub_is_ready() {
             let nowhere = [("DATABASE_URL", "postgres://postgres@127.0.0.1:1/nowhere")];
             let hub = Hub::start(directory, &nowhere).await;
             hub.terminate();
-            let (status, took) = hub.ended().await;
-            assert_eq!(status.code(), Some(0));
-            assert!(took < PROMPTLY, "it took {took:?}");
+            promptly_ends(hub).await;
         })
     });
+}
+
+async fn promptly_ends(hub: Hub) {
+    let end = hub.ended().await;
+    assert_eq!(end.status.code(), Some(0), "{}", end.err);
+    assert!(end.took < PROMPTLY, "it took {:?}", end.took);
 }
 
 fn connect(hub: &Hub) -> TcpStream {

@@ -32,7 +32,7 @@ fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(|word| {
         // Lower-casing can yield combining marks (İ), which an engine would take for a word's end.
         let lower = word.chars().take(MAX_WORD).flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric());
-        // The end of a word is no end in the middle of its beginning.
+        // A Σ at the end of what someone typed so far may be in the middle of the word.
         lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
     })
 }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Session, fields, pointers, refreshed, refused, sign_in, try_refresh};
-use crate::harness::{Reply, TestHub, on_both_engines};
+use crate::harness::{Engine, Reply, TestHub, on_both_engines, run_instances};
 
 const EMAIL: &str = "ada@example.com";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -80,6 +80,27 @@ async fn fifty_refreshes_of_one_token_at_once_yield_one_successor(hub: &TestHub)
     let last = refreshed(hub, &sessions[0].refresh).await;
     assert!(last.lives().await);
     assert!(reuses(&manager.get("/audit?entityType=session&limit=100").await.expect(200)).is_empty());
+}
+
+#[test]
+fn refreshes_of_one_token_on_two_instances_at_once_yield_one_successor() {
+    run_instances(Engine::Full, 2, &[], |hubs| {
+        Box::pin(async move {
+            hubs[0].make_user(Role::Cso, EMAIL).await;
+            let session = sign_in(&hubs[0], EMAIL).await;
+            let answers = join_all((0..50).map(|turn| try_refresh(&hubs[turn % 2], &session.refresh))).await;
+            let sessions: Vec<_> =
+                answers.into_iter().map(|reply| Session::of(&hubs[0], &reply.expect(200))).collect();
+            let successors: HashSet<_> = sessions.iter().map(|session| session.refresh.as_str()).collect();
+            assert_eq!(successors.len(), 1);
+
+            let last = refreshed(&hubs[1], &sessions[0].refresh).await;
+            hubs[0].clock.advance(Duration::from_secs(1));
+            refused(try_refresh(&hubs[0], &session.refresh).await);
+            assert!(!last.lives().await);
+            refused(try_refresh(&hubs[1], &last.refresh).await);
+        })
+    });
 }
 
 async fn an_honest_retry_gets_the_same_successor_for_ten_seconds(hub: &TestHub) {
