@@ -1,5 +1,6 @@
 //! By which indexes the statements of lists and searches are answered.
 
+use nexus_actors::domain::user::Role;
 use nexus_actors::store::Db;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool, Row, SqlitePool};
@@ -17,7 +18,6 @@ const INDEXES: &[(&str, &str)] = &[
     ("/customers?sortBy=email", "customers_by_email"),
     ("/customers?status=active", "customers_by_status"),
     ("/customers?assignedTo={user}", "customers_by_assignee"),
-    ("/customers?assignedTo=none", "customers_by_assignee"),
     ("/inquiries", "inquiries_by_created"),
     ("/inquiries?sortBy=updatedAt", "inquiries_by_updated"),
     ("/inquiries?sortBy=priority", "inquiries_by_priority"),
@@ -47,6 +47,7 @@ const SORTED: &[(&str, &str)] = &[
     ("/customers?q=ada+love&status=active&sortBy=email", "customers_search"),
     ("/inquiries?q=order", "inquiries_search"),
     ("/inquiries?q=late+order&priority=medium&sortBy=updatedAt", "inquiries_search"),
+    ("/customers?assignedTo=none", "customers_by_assignee"),
     ("/inquiries?assignedTo={user}", "inquiries_by_assignee"),
     ("/responses?respondedBy={user}", "responses_by_author"),
 ];
@@ -67,6 +68,9 @@ async fn use_their_indexes(hub: &TestHub) {
     let customer = path("customers", &hub.customer(&admin).await);
     admin.post(&format!("{customer}/assign"), json!({"assigneeId": cso.id})).await.expect(200);
     if let Db::Postgres(pool) = &hub.app.hub.storage.db {
+        for number in 0..20 {
+            hub.make_user(Role::Cso, &format!("cso{number}@example.com")).await;
+        }
         multiply(pool).await;
     }
     let inquiry =
@@ -120,14 +124,24 @@ async fn multiply(pool: &PgPool) {
             'id', gen_random_uuid(), 'email', 'c' || n, 'email_key', 'c' || n, 'first_name', 'f' || n,
             'last_name', 'l' || n, 'created_at', t.created_at - n * interval '1 minute',
             'updated_at', t.updated_at - n % 97 * interval '1 minute', 'search', 'w' || n,
+            'assigned_to', (array(select id from users where role = 'cso'))[1 + n % 20],
             'status', case n % 3 when 0 then 'active' when 1 then 'inactive' else 'suspended' end))).*
         from customers t, generate_series(1, 4000) n where t.assigned_to is not null;
         insert into inquiries select (jsonb_populate_record(t, jsonb_build_object(
             'id', gen_random_uuid(), 'subject', 's' || n, 'search', 'w' || n, 'priority', n % 4,
             'created_at', t.created_at - n * interval '1 minute',
             'updated_at', t.updated_at - n % 97 * interval '1 minute', 'category', 'k' || n % 50,
+            'customer_id', (array(select id from customers))[1 + n],
+            'assigned_to', (array(select id from users where role = 'cso'))[1 + n % 20],
             'channel', 'h' || n % 50, 'status', case n % 2 when 0 then 'closed' else 'responded' end))).*
         from inquiries t, generate_series(1, 4000) n;
+        insert into responses select (jsonb_populate_record(t, jsonb_build_object(
+            'id', gen_random_uuid(), 'created_at', t.created_at - n * interval '1 minute',
+            'updated_at', t.updated_at - n % 97 * interval '1 minute',
+            'inquiry_id', (array(select id from inquiries))[1 + n],
+            'responded_by', (array(select id from users where role = 'cso'))[1 + n % 20],
+            'status', case n % 3 when 0 then 'draft' when 1 then 'rejected' else 'sent' end))).*
+        from responses t, generate_series(1, 4000) n;
         analyze";
     sqlx::raw_sql(COPIES).execute(pool).await.unwrap();
 }
