@@ -33,6 +33,8 @@ pub struct Targets {
     pub response: Uuid,
     /// That CSO.
     pub user: Uuid,
+    /// Of another reply, which was approved.
+    pub delivery: Uuid,
 }
 
 pub fn document() -> Value {
@@ -121,12 +123,17 @@ impl Targets {
         let cso = hub.user(Role::Cso).await;
         let draft = hub.draft(&cso, &admin).await;
         let inquiry: Uuid = draft["inquiryId"].as_str().unwrap().parse().unwrap();
+        let approved = crate::harness::path("responses", &hub.draft(&cso, &admin).await);
+        cso.act(&format!("{approved}/submit")).await.expect(200);
+        hub.manager().await.act(&format!("{approved}/approve")).await.expect(200);
+        let deliveries = admin.get("/deliveries").await.expect(200);
         Self {
             customer: id_of(&hub.customer(&admin).await),
             admin,
             inquiry,
             response: id_of(&draft),
             user: cso.id,
+            delivery: id_of(&deliveries["data"][0]),
         }
     }
 
@@ -138,6 +145,7 @@ impl Targets {
             "inquiries" => self.inquiry,
             "responses" => self.response,
             "users" => self.user,
+            "deliveries" => self.delivery,
             _ => Uuid::nil(),
         };
         operation.path_with(&id.to_string())

@@ -104,19 +104,14 @@ impl Handler<ListCustomers> for CustomerStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let mut conditions = vec![Condition::Plain("t.deleted_at is null")];
-            if let Some(q) = &filter.q {
-                let words = query_words(q);
-                if words.is_empty() {
+            let found = match filter.q.as_deref().map(query_words).as_deref() {
+                None => None,
+                Some([]) => {
                     conditions.push(Condition::Plain("false"));
-                } else {
-                    let search = search(&db, Searchable::Customers, &words);
-                    conditions.push(Condition::One {
-                        before: search.before,
-                        value: Value::Text(search.query),
-                        after: search.after,
-                    });
+                    None
                 }
-            }
+                Some(words) => Some(search(&db, Searchable::Customers, words)),
+            };
             conditions.extend(filter.visible_to.map(|id| Condition::with("t.assigned_to = ", Value::Id(id))));
             conditions.extend(
                 filter.status.map(|status| Condition::with("t.status = ", Value::Text(status.to_string()))),
@@ -127,7 +122,7 @@ impl Handler<ListCustomers> for CustomerStore {
             );
             conditions
                 .extend(filter.created_to.map(|time| Condition::with("t.created_at < ", Value::Time(time))));
-            list::page(&db, &LIST, conditions, &page, |customer: &Customer, sort| {
+            list::page_of(&db, &LIST, found.as_ref(), conditions, &page, |customer: &Customer, sort| {
                 let value = match sort {
                     "updatedAt" => SortValue::Time(customer.updated_at),
                     "firstName" => SortValue::Text(customer.first_name.clone()),

@@ -2,7 +2,7 @@
 
 use super::db::Db;
 
-/// Full-text search of `table` (aliased `t`), as an SQL condition in two parts around the bound query.
+/// The rows of one table that hold all the words, aliased `t`: what to select from, in two parts around the bound query.
 pub(super) struct Search {
     pub before: &'static str,
     pub after: &'static str,
@@ -13,23 +13,33 @@ pub(super) struct Search {
 /// Every word must begin some word of the document. `words` are alphanumeric only (see `domain::search`), so
 /// quoting them is enough to keep them from being taken for syntax.
 pub(super) fn search(db: &Db, table: Searchable, words: &[String]) -> Search {
+    // On PostgreSQL, `offset 0` keeps the planner from reading the table in the list's order instead, until enough rows
+    // happen to match; and the parser of to_tsvector would cut the words once more, by its server's notion of a letter.
     match db {
         Db::Postgres(_) => Search {
-            // The parser of to_tsvector would cut the words once more, by its server's notion of a letter.
-            before: "array_to_tsvector(string_to_array(t.search, ' ')) @@ cast(",
-            after: " as tsquery)",
+            before: match table {
+                Searchable::Customers => {
+                    "(select * from customers where array_to_tsvector(string_to_array(search, ' ')) @@ cast("
+                }
+                Searchable::Inquiries => {
+                    "(select * from inquiries where array_to_tsvector(string_to_array(search, ' ')) @@ cast("
+                }
+            },
+            after: " as tsquery) offset 0) t",
             query: words.iter().map(|word| format!("'{word}':*")).collect::<Vec<_>>().join(" & "),
         },
         Db::Sqlite { .. } => Search {
             before: match table {
                 Searchable::Customers => {
-                    "t.seq in (select rowid from customers_search where customers_search match "
+                    "(select * from customers where seq in \
+                     (select rowid from customers_search where customers_search match "
                 }
                 Searchable::Inquiries => {
-                    "t.seq in (select rowid from inquiries_search where inquiries_search match "
+                    "(select * from inquiries where seq in \
+                     (select rowid from inquiries_search where inquiries_search match "
                 }
             },
-            after: ")",
+            after: ")) t",
             query: words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" "),
         },
     }

@@ -128,19 +128,14 @@ impl Handler<ListInquiries> for InquiryStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             let mut conditions = Vec::new();
-            if let Some(q) = &filter.q {
-                let words = query_words(q);
-                if words.is_empty() {
+            let found = match filter.q.as_deref().map(query_words).as_deref() {
+                None => None,
+                Some([]) => {
                     conditions.push(Condition::Plain("false"));
-                } else {
-                    let search = search(&db, Searchable::Inquiries, &words);
-                    conditions.push(Condition::One {
-                        before: search.before,
-                        value: Value::Text(search.query),
-                        after: search.after,
-                    });
+                    None
                 }
-            }
+                Some(words) => Some(search(&db, Searchable::Inquiries, words)),
+            };
             if !filter.statuses.is_empty() {
                 let values = filter.statuses.iter().map(|status| Value::Text(status.to_string())).collect();
                 conditions.push(Condition::AnyOf { column: "t.status", values });
@@ -158,7 +153,7 @@ impl Handler<ListInquiries> for InquiryStore {
                 filter.created_to.map(|time| Condition::with("t.created_at < ", Value::Time(time))),
             ];
             conditions.extend(rest.into_iter().flatten());
-            list::page(&db, &LIST, conditions, &page, |inquiry: &Inquiry, sort| {
+            list::page_of(&db, &LIST, found.as_ref(), conditions, &page, |inquiry: &Inquiry, sort| {
                 let value = match sort {
                     "updatedAt" => SortValue::Time(inquiry.updated_at),
                     "priority" => SortValue::Int(i64::from(inquiry.priority.rank())),

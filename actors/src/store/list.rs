@@ -6,6 +6,7 @@ use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
 use super::db::{Db, failed, read};
+use super::dialect::Search;
 use crate::domain::Timestamp;
 use crate::domain::page::{Page, PageRequest, SortOrder, SortValue};
 use crate::error::HubResult;
@@ -97,6 +98,19 @@ macro_rules! push_value {
     };
 }
 
+macro_rules! push_from {
+    ($query:expr, $sql:expr, $found:expr) => {
+        match $found {
+            Some(found) => {
+                $query.push(found.before).push_bind(found.query.clone()).push(found.after);
+            }
+            None => {
+                $query.push($sql.from);
+            }
+        }
+    };
+}
+
 macro_rules! push_conditions {
     ($query:expr, $conditions:expr) => {{
         $query.push(" where true");
@@ -137,6 +151,21 @@ pub(super) async fn page<T>(
 where
     T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
 {
+    page_of(db, sql, None, conditions, request, key).await
+}
+
+/// Like [`page`], of the rows that a search has found.
+pub(super) async fn page_of<T>(
+    db: &Db,
+    sql: &ListSql,
+    found: Option<&Search>,
+    conditions: Vec<Condition>,
+    request: &PageRequest,
+    key: impl Fn(&T, &str) -> (SortValue, Uuid),
+) -> HubResult<Page<T>>
+where
+    T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+{
     let column =
         sql.sorts.iter().find(|sort| sort.name == request.sort_by).map_or("t.id", |sort| sort.column);
     let (direction, beyond) = match request.order {
@@ -149,7 +178,8 @@ where
         None => i64::from(request.page.saturating_sub(1)) * limit,
     };
     let (rows, total) = read!(db, |pool| {
-        let mut query = QueryBuilder::new(format!("select {} from {}", sql.select, sql.from));
+        let mut query = QueryBuilder::new(format!("select {} from ", sql.select));
+        push_from!(query, sql, found);
         push_conditions!(query, conditions.clone());
         if let Some((value, id)) = request.after.clone() {
             query.push(format!(" and ({column}, t.id) {beyond} ("));
@@ -162,7 +192,8 @@ where
         }
         let rows: Vec<T> = query.build_query_as().fetch_all(pool).await.map_err(failed)?;
 
-        let mut query = QueryBuilder::new(format!("select count(*) from {}", sql.from));
+        let mut query = QueryBuilder::new("select count(*) from ");
+        push_from!(query, sql, found);
         push_conditions!(query, conditions);
         let total: i64 = query.build_query_scalar().fetch_one(pool).await.map_err(failed)?;
         (rows, total)
