@@ -112,7 +112,7 @@ create index inquiries_by_subject on inquiries (subject, id);
 create index inquiries_by_priority on inquiries (priority, id);
 create index inquiries_by_status on inquiries (status, created_at, id);
 create index inquiries_by_customer on inquiries (customer_id, created_at, id);
-create index inquiries_by_assignee on inquiries (assigned_to, status, created_at, id);
+create index inquiries_by_assignee on inquiries (assigned_to, created_at, id);
 create index inquiries_by_category on inquiries (category, created_at, id);
 create index inquiries_by_channel on inquiries (channel, created_at, id);
 -- The queue of unassigned work, in the order it is taken up.
@@ -178,7 +178,7 @@ create index responses_by_created on responses (created_at, id);
 create index responses_by_updated on responses (updated_at, id);
 create index responses_by_status on responses (status, created_at, id);
 create index responses_by_inquiry on responses (inquiry_id, created_at, id);
-create index responses_by_author on responses (responded_by, status, created_at, id);
+create index responses_by_author on responses (responded_by, created_at, id);
 create index responses_by_approver on responses (approved_by, created_at, id);
 create index responses_by_decision on responses (decided_at) where decided_at is not null;
 

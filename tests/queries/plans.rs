@@ -26,12 +26,14 @@ const INDEXES: &[(&str, &str)] = &[
     ("/inquiries?category=general", "inquiries_by_category"),
     ("/inquiries?channel=api", "inquiries_by_channel"),
     ("/inquiries?customerId={customer}", "inquiries_by_customer"),
+    ("/inquiries?assignedTo={user}", "inquiries_by_assignee"),
     ("/inquiries/{inquiry}/messages", "messages_by_inquiry"),
     ("/inquiries/{inquiry}/assignments", "assignments_by_inquiry"),
     ("/responses", "responses_by_created"),
     ("/responses?sortBy=updatedAt", "responses_by_updated"),
     ("/responses?status=draft", "responses_by_status"),
     ("/responses?inquiryId={inquiry}", "responses_by_inquiry"),
+    ("/responses?respondedBy={user}", "responses_by_author"),
     ("/responses?approvedBy={user}", "responses_by_approver"),
     ("/responses/{response}/history", "response_history_by_response"),
     ("/users", "users_by_created"),
@@ -48,8 +50,6 @@ const SORTED: &[(&str, &str)] = &[
     ("/inquiries?q=order", "inquiries_search"),
     ("/inquiries?q=late+order&priority=medium&sortBy=updatedAt", "inquiries_search"),
     ("/customers?assignedTo=none", "customers_by_assignee"),
-    ("/inquiries?assignedTo={user}", "inquiries_by_assignee"),
-    ("/responses?respondedBy={user}", "responses_by_author"),
 ];
 
 #[test]
@@ -140,7 +140,8 @@ async fn multiply(pool: &PgPool) {
             'updated_at', t.updated_at - n % 97 * interval '1 minute',
             'inquiry_id', (array(select id from inquiries))[1 + n],
             'responded_by', (array(select id from users where role = 'cso'))[1 + n % 20],
-            'status', case n % 3 when 0 then 'draft' when 1 then 'rejected' else 'sent' end))).*
+            'status', (array['draft', 'pending_approval', 'approved', 'rejected', 'sent', 'delivery_failed'])[1 + n % 6]
+            ))).*
         from responses t, generate_series(1, 4000) n;
         analyze";
     sqlx::raw_sql(COPIES).execute(pool).await.unwrap();
