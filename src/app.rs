@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use actix_rt::Arbiter;
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use nexus_actors::domain::delivery::RetryRule;
+use nexus_actors::port::Ports;
 use nexus_actors::store::cache::{MemoryCache, NoCache, SharedCache};
 use nexus_actors::store::{Db, DbSettings, Storage};
+use nexus_actors::supervision::{Restarts, Supervision};
 use nexus_actors::{Clock, Hub, HubError, HubSettings};
 use tokio::task::JoinHandle;
 
 use crate::bootstrap;
+use crate::broker::LocalBroker;
 use crate::http::{HttpState, Metrics, application, listed};
 use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{DatabaseSettings, Settings};
@@ -75,7 +79,10 @@ impl App {
         let redis = connect_redis(&settings)?;
         let storage = open_storage(&settings, redis.as_ref())?;
         let hub_settings = hub_settings(&settings, cores_unless(settings.actors.threads));
-        let hub = Hub::start(hub_settings, storage, clock);
+        let supervision = Supervision::new(Restarts::default());
+        let broker = supervision.start(&Arbiter::new().handle(), "Broker", |_| LocalBroker);
+        let ports = Ports { broker: broker.recipient(), mail: None };
+        let hub = Hub::start(hub_settings, supervision, Some(ports), storage, clock);
         let readiness = Readiness::default();
         let state = HttpState {
             tokens: Arc::new(tokens(&settings)?),
@@ -183,7 +190,7 @@ pub fn open_storage(settings: &Settings, redis: Option<&RedisLink>) -> Result<St
         None if db.is_private() => Arc::new(MemoryCache::new(settings.cache.capacity)),
         None => Arc::new(NoCache),
     };
-    Ok(Storage { db, cache })
+    Ok(Storage::new(db, cache))
 }
 
 /// The file behind a SQLite URL.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use nexus_actors::domain::user::{NewUser, Role};
+use nexus_actors::supervision::{Restarts, Supervision};
 use nexus_actors::user_desk::CreateUser;
 use nexus_actors::{Clock, Hub, HubError};
 use tokio::signal::unix::{SignalKind, signal};
@@ -154,12 +155,14 @@ async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<
     Ok(())
 }
 
-/// The actors on the configured database, without HTTP around them.
+/// The actors on the configured database, without HTTP around them and without a broker: what they have to tell waits
+/// for a hub that serves.
 pub async fn offline_hub(settings: &Settings, clock: Clock) -> Result<Hub, Failure> {
     let redis = crate::app::connect_redis(settings)?;
     let storage = open_storage(settings, redis.as_ref())?;
     storage.db.migrate().await?;
-    Ok(Hub::start(hub_settings(settings, 1), storage, clock))
+    let supervision = Supervision::new(Restarts::default());
+    Ok(Hub::start(hub_settings(settings, 1), supervision, None, storage, clock))
 }
 
 /// One line, with every field that was refused.

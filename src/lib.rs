@@ -2,6 +2,7 @@
 
 pub mod app;
 mod bootstrap;
+pub mod broker;
 pub mod cli;
 mod demo;
 pub mod http;

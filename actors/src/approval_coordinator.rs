@@ -13,13 +13,13 @@ use crate::domain::policy::Action;
 use crate::domain::response::{
     Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput,
 };
-use crate::domain::{Caller, Event, Origin};
+use crate::domain::{Caller, Event, Origin, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::store::customers::{CustomerStore, GetCustomer};
 use crate::store::deliveries::{DeliveryStore, GetDelivery};
 use crate::store::inquiries::{GetInquiry, InquiryStore};
-use crate::store::responses::{GetResponse, ResponseStore};
+use crate::store::responses::{FindResponses, GetResponse, ResponseStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
 
 #[derive(Clone, Debug, Message)]
@@ -45,6 +45,18 @@ pub struct SettleDelivery {
     pub id: Uuid,
     pub report: Report,
     pub origin: Origin,
+}
+
+/// The send gate: answers with those of the deliveries that may be sent, each claimed until then for whoever asked.
+/// What is not exactly what was approved is withheld for good.
+///
+/// # Errors
+/// `Contended` when another instance claims them at the same moment.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Vec<Delivery>>")]
+pub struct ReleaseDeliveries {
+    pub deliveries: Vec<Delivery>,
+    pub until: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -121,6 +133,15 @@ impl Handler<SettleDelivery> for ApprovalCoordinator {
     fn handle(&mut self, message: SettleDelivery, _: &mut Self::Context) -> Self::Result {
         let coordinator = self.clone();
         Box::pin(async move { settle(|| coordinator.settle_delivery(&message)).await })
+    }
+}
+
+impl Handler<ReleaseDeliveries> for ApprovalCoordinator {
+    type Result = ResponseFuture<HubResult<Vec<Delivery>>>;
+
+    fn handle(&mut self, release: ReleaseDeliveries, _: &mut Self::Context) -> Self::Result {
+        let coordinator = self.clone();
+        Box::pin(async move { coordinator.release_deliveries(release).await })
     }
 }
 
@@ -218,6 +239,33 @@ impl ApprovalCoordinator {
         Ok(commit.and(write).with_event(event))
     }
 
+    async fn release_deliveries(&self, release: ReleaseDeliveries) -> HubResult<Vec<Delivery>> {
+        let ReleaseDeliveries { deliveries, until } = release;
+        let ids = deliveries.iter().map(|delivery| delivery.message.response_id).collect();
+        let responses = self.responses.ask(FindResponses(ids)).await?;
+        let now = self.clock.now();
+        let mut commit = Commit::default();
+        let mut released = Vec::new();
+        for before in deliveries {
+            let response = responses.get(&before.message.response_id);
+            let after = if response.is_some_and(|response| before.is_released_by(response)) {
+                let claimed = before.due_at(until, now);
+                released.push(claimed.clone());
+                claimed
+            } else {
+                tracing::error!(delivery = %before.id, "withheld: it is not what was approved");
+                let withheld = before.withheld(now);
+                let entity = (EntityType::Delivery, before.id);
+                let event = EventType::DeliveryWithheld;
+                commit = commit.with_event(Event::of(new_id(), event, entity, Some(&before), &withheld, now));
+                withheld
+            };
+            commit = commit.and(Write::UpdateDelivery(after));
+        }
+        self.writer.ask(commit).await?;
+        Ok(released)
+    }
+
     async fn settle_delivery(&self, message: &SettleDelivery) -> HubResult<Delivery> {
         let found = self.deliveries.ask(GetDelivery(message.id)).await?;
         let before = found.ok_or(HubError::NotFound(EntityType::Delivery))?;
@@ -227,16 +275,18 @@ impl ApprovalCoordinator {
         let response =
             found.ok_or_else(|| HubError::Internal("a delivery without its response".to_owned()))?;
         let (settled, event_type, action) = match (after.status, &message.report) {
-            (DeliveryStatus::Sent, _) => {
-                (response.confirm_delivery(now)?, EventType::ResponseSent, HistoryAction::Sent)
-            }
+            (DeliveryStatus::Sent, report) => (
+                response.confirm_delivery(report.delivered_at(now), now)?,
+                EventType::ResponseSent,
+                HistoryAction::Sent,
+            ),
             (DeliveryStatus::Failed, Report::Failed { reason, .. }) => (
                 response.fail_delivery(reason.clone(), now)?,
                 EventType::ResponseDeliveryFailed,
                 HistoryAction::DeliveryFailed,
             ),
             // To be tried again: the response stays approved.
-            (DeliveryStatus::Pending, _) | (DeliveryStatus::Failed, Report::Confirmed) => {
+            (DeliveryStatus::Pending, _) | (DeliveryStatus::Failed, Report::Confirmed { .. }) => {
                 let commit =
                     Commit { writes: vec![Write::UpdateDelivery(after.clone())], ..Commit::default() };
                 self.writer.ask(commit).await?;

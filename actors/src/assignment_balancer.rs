@@ -23,15 +23,27 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// Waiting inquiries read in one go.
 const BATCH: i64 = 100;
 
-/// Whom an inquiry should go to, by the rules of contract section 7. Decides, changes nothing.
+/// Whom inquiries should go to, by the rules of contract section 7: one decision for each, in the same order. Decides,
+/// changes nothing.
 #[derive(Clone, Debug, Message)]
-#[rtype(result = "HubResult<Decision>")]
-pub struct ChooseAssignee {
+#[rtype(result = "HubResult<Vec<Decision>>")]
+pub struct ChooseAssignees(pub Vec<Seeking>);
+
+/// An inquiry in need of someone.
+#[derive(Clone, Debug)]
+pub struct Seeking {
     pub category: String,
     pub own_cso: Option<Uuid>,
     /// Where it stands in the queue, so that it takes no room that those ahead of it can use. `None` lets it
     /// pass them.
     pub place: Option<Place>,
+}
+
+impl Seeking {
+    pub(crate) async fn choose(self, balancer: &Mailbox<AssignmentBalancer>) -> HubResult<Decision> {
+        let decision = balancer.ask(ChooseAssignees(vec![self])).await?.pop();
+        decision.ok_or_else(|| HubError::Internal("no decision for an inquiry".to_owned()))
+    }
 }
 
 /// Room may have appeared: hands waiting inquiries out.
@@ -95,18 +107,12 @@ impl Actor for AssignmentBalancer {
 
 impl Supervised for AssignmentBalancer {}
 
-impl Handler<ChooseAssignee> for AssignmentBalancer {
-    type Result = ResponseFuture<HubResult<Decision>>;
+impl Handler<ChooseAssignees> for AssignmentBalancer {
+    type Result = ResponseFuture<HubResult<Vec<Decision>>>;
 
-    fn handle(&mut self, message: ChooseAssignee, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, ChooseAssignees(seeking): ChooseAssignees, _: &mut Self::Context) -> Self::Result {
         let desk = self.desk.clone();
-        Box::pin(async move {
-            let mut candidates = desk.users.ask(ListCandidates).await?;
-            if let Some(place) = message.place {
-                desk.set_aside(&mut candidates, place).await?;
-            }
-            Ok(choose(&message.category, message.own_cso, &candidates))
-        })
+        Box::pin(async move { desk.choose_for(&seeking).await })
     }
 }
 
@@ -142,29 +148,47 @@ impl Balance {
             after = Some(last.inquiry.place());
             for one in &waiting {
                 let decision = choose(&one.inquiry.category, one.own_cso, &candidates);
-                let Some(candidate) = chosen(&mut candidates, &decision) else { continue };
                 let now = self.clock.now();
-                candidate.open += 1;
-                candidate.last_assigned_at = Some(now);
-                self.assign(&one.inquiry, decision, now).await?;
+                if take(&mut candidates, &decision, now) {
+                    self.assign(&one.inquiry, decision, now).await?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Counts what waits ahead of `place` as if it had been taken up already. A sweep is about to.
-    async fn set_aside(&self, candidates: &mut [Candidate], place: Place) -> HubResult<()> {
-        if !candidates.iter().any(Candidate::has_room) {
-            return Ok(());
-        }
-        let waiting = self.inquiries.ask(ListWaiting { after: None, limit: BATCH }).await?;
-        for one in waiting.iter().take_while(|one| one.inquiry.place().is_ahead_of(place)) {
-            let decision = choose(&one.inquiry.category, one.own_cso, candidates);
-            if let Some(candidate) = chosen(candidates, &decision) {
-                candidate.open += 1;
+    /// Goes through those that seek and those that wait already in the order of the queue, and counts what a waiting
+    /// one will take as if it had been taken up: a sweep is about to.
+    async fn choose_for(&self, seeking: &[Seeking]) -> HubResult<Vec<Decision>> {
+        let mut candidates = self.users.ask(ListCandidates).await?;
+        let queued = seeking.iter().any(|one| one.place.is_some());
+        let waiting = if queued && candidates.iter().any(Candidate::has_room) {
+            self.inquiries.ask(ListWaiting { after: None, limit: BATCH }).await?
+        } else {
+            Vec::new()
+        };
+        let mut waiting = waiting.iter().peekable();
+        let mut order: Vec<usize> = (0..seeking.len()).collect();
+        order.sort_by(|&a, &b| match (seeking[a].place, seeking[b].place) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        });
+        let now = self.clock.now();
+        let mut decisions: Vec<(usize, Decision)> = Vec::with_capacity(seeking.len());
+        for index in order {
+            let one = &seeking[index];
+            while let Some(ahead) =
+                waiting.next_if(|waiting| one.place.is_some_and(|place| waiting.inquiry.place() < place))
+            {
+                let decision = choose(&ahead.inquiry.category, ahead.own_cso, &candidates);
+                take(&mut candidates, &decision, now);
             }
+            let decision = choose(&one.category, one.own_cso, &candidates);
+            take(&mut candidates, &decision, now);
+            decisions.push((index, decision));
         }
-        Ok(())
+        decisions.sort_by_key(|(index, _)| *index);
+        Ok(decisions.into_iter().map(|(_, decision)| decision).collect())
     }
 
     async fn assign(&self, inquiry: &Inquiry, decision: Decision, now: Timestamp) -> HubResult<()> {
@@ -185,6 +209,11 @@ impl Balance {
     }
 }
 
-fn chosen<'a>(candidates: &'a mut [Candidate], decision: &Decision) -> Option<&'a mut Candidate> {
-    candidates.iter_mut().find(|candidate| Some(candidate.user_id) == decision.assignee)
+/// Puts one more inquiry on whoever was chosen; `false` when nobody was.
+fn take(candidates: &mut [Candidate], decision: &Decision, now: Timestamp) -> bool {
+    let chosen = candidates.iter_mut().find(|candidate| Some(candidate.user_id) == decision.assignee);
+    let Some(candidate) = chosen else { return false };
+    candidate.open += 1;
+    candidate.last_assigned_at = Some(now);
+    true
 }

@@ -1,4 +1,5 @@
 use crate::domain::FieldError;
+use crate::domain::dead_letter::DeadLetterReason;
 use crate::domain::event::EntityType;
 use crate::domain::inquiry::InvalidInquiryMove;
 use crate::domain::response::InvalidTransition;
@@ -23,6 +24,11 @@ pub enum HubError {
     InvalidInquiryMove(#[from] InvalidInquiryMove),
     #[error(transparent)]
     ContradictingReport(#[from] crate::domain::delivery::ContradictingReport),
+    #[error(transparent)]
+    AlreadySettled(#[from] crate::domain::dead_letter::AlreadySettled),
+    /// The cause of a dead letter is still there.
+    #[error("it is still refused, {reason}: {error}")]
+    StillRefused { reason: DeadLetterReason, error: String },
     /// The revision the approver named is not the current one.
     #[error("revision {named} is not the current one, {current}")]
     RevisionChanged { named: i64, current: i64 },

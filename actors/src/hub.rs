@@ -1,5 +1,6 @@
 //! Starts the actor tree from the bottom up, holds its mailboxes, and shuts it down from the top.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -11,24 +12,30 @@ use crate::approval_coordinator::ApprovalCoordinator;
 use crate::assignment_balancer::{AssignmentBalancer, Balance};
 use crate::clock::Clock;
 use crate::customer_desk::CustomerDesk;
+use crate::dead_letter_desk::DeadLetterDesk;
+use crate::delivery_dispatcher::{DeliveryDispatcher, Dispatch};
 use crate::domain::delivery::RetryRule;
 use crate::housekeeper::Housekeeper;
 use crate::inquiry_desk::InquiryDesk;
 use crate::intake_desk::IntakeDesk;
 use crate::mailbox::Mailbox;
+use crate::outbox_relay::{OutboxRelay, Passing};
+use crate::port::Ports;
 use crate::store::api_keys::ApiKeyStore;
 use crate::store::audit::AuditStore;
 use crate::store::customers::CustomerStore;
+use crate::store::dead_letters::DeadLetterStore;
 use crate::store::deliveries::DeliveryStore;
 use crate::store::idempotency::IdempotencyStore;
 use crate::store::inquiries::InquiryStore;
 use crate::store::intake::IntakeStore;
+use crate::store::outbox::OutboxStore;
 use crate::store::responses::ResponseStore;
 use crate::store::sessions::SessionStore;
 use crate::store::stats::StatsStore;
 use crate::store::users::UserStore;
 use crate::store::{Storage, Writer};
-use crate::supervision::{ActorHealth, Restarts, Supervision};
+use crate::supervision::{ActorHealth, Intake, Supervision};
 use crate::user_desk::UserDesk;
 
 /// For closing the database when the actors have used up all the time.
@@ -60,6 +67,8 @@ pub struct Hub {
     pub idempotency: Mailbox<IdempotencyStore>,
     pub intake: Mailbox<IntakeStore>,
     pub deliveries: Mailbox<DeliveryStore>,
+    pub dead_letters: Mailbox<DeadLetterStore>,
+    pub outbox: Mailbox<OutboxStore>,
     pub api_keys: Mailbox<ApiKeyStore>,
     pub writer: Mailbox<Writer>,
     pub assignment_balancer: Mailbox<AssignmentBalancer>,
@@ -68,14 +77,21 @@ pub struct Hub {
     pub approval_coordinator: Mailbox<ApprovalCoordinator>,
     pub user_desk: Mailbox<UserDesk>,
     pub intake_desk: Mailbox<IntakeDesk>,
+    pub dead_letter_desk: Mailbox<DeadLetterDesk>,
     pub api_key_desk: Mailbox<ApiKeyDesk>,
     pub housekeeper: Mailbox<Housekeeper>,
 }
 
 impl Hub {
-    /// Must be called inside an actix system.
-    pub fn start(settings: HubSettings, storage: Storage, clock: Clock) -> Self {
-        let supervision = Supervision::new(Restarts::default());
+    /// Must be called inside an actix system. What `ports` lead to has been started under the same supervision
+    /// before, and so is stopped after the hub. Without ports, what is to be published waits for another hub.
+    pub fn start(
+        settings: HubSettings,
+        supervision: Supervision,
+        ports: Option<Ports>,
+        storage: Storage,
+        clock: Clock,
+    ) -> Self {
         let threads = Threads::new(settings.threads);
         let capacity = settings.mailbox_capacity;
 
@@ -97,6 +113,21 @@ impl Hub {
         let intake = start!("IntakeStore", IntakeStore::new(storage.clone()));
         let deliveries = start!("DeliveryStore", DeliveryStore::new(storage.clone()));
         let api_keys = start!("ApiKeyStore", ApiKeyStore::new(storage.clone()));
+        let dead_letters = start!("DeadLetterStore", DeadLetterStore::new(storage.clone()));
+        let outbox = start!("OutboxStore", OutboxStore::new(storage.clone()));
+        if let Some(ports) = &ports {
+            let passing = Passing {
+                outbox: outbox.clone(),
+                broker: ports.broker.clone(),
+                filled: Arc::clone(&storage.outbox_filled),
+            };
+            // Before the desks and so stopped after them: what they commit to the last still goes out.
+            let last = passing.clone();
+            let intake =
+                Intake { answered: Arc::default(), drained: Box::pin(async move { last.flush().await }) };
+            let relay = OutboxRelay { relay: passing };
+            supervision.start_behind(intake, &threads.next(), "OutboxRelay", move |_| relay);
+        }
         let writer = start!("Writer", Writer::new(storage.clone()));
         let assignment_balancer = start!(
             "AssignmentBalancer",
@@ -141,6 +172,19 @@ impl Hub {
                 writer: writer.clone(),
             }
         );
+        if let Some(ports) = ports {
+            let dispatch = Dispatch {
+                clock: clock.clone(),
+                retry: settings.retry,
+                deliveries: deliveries.clone(),
+                coordinator: approval_coordinator.clone(),
+                writer: writer.clone(),
+                ports,
+                due: Arc::clone(&storage.delivery_due),
+            };
+            let dispatcher = DeliveryDispatcher { dispatch };
+            supervision.start(&threads.next(), "DeliveryDispatcher", move |_| dispatcher);
+        }
         let user_desk = start!(
             "UserDesk",
             UserDesk {
@@ -157,6 +201,16 @@ impl Hub {
                 intake: intake.clone(),
                 users: users.clone(),
                 balancer: assignment_balancer.clone(),
+                coordinator: approval_coordinator.clone(),
+                writer: writer.clone(),
+            }
+        );
+        let dead_letter_desk = start!(
+            "DeadLetterDesk",
+            DeadLetterDesk {
+                clock: clock.clone(),
+                letters: dead_letters.clone(),
+                intake: intake_desk.clone(),
                 writer: writer.clone(),
             }
         );
@@ -186,6 +240,8 @@ impl Hub {
             idempotency,
             intake,
             deliveries,
+            dead_letters,
+            outbox,
             api_keys,
             writer,
             assignment_balancer,
@@ -194,6 +250,7 @@ impl Hub {
             approval_coordinator,
             user_desk,
             intake_desk,
+            dead_letter_desk,
             api_key_desk,
             housekeeper,
         }
@@ -217,6 +274,8 @@ impl Hub {
             idempotency,
             intake,
             deliveries,
+            dead_letters,
+            outbox,
             api_keys,
             writer,
             assignment_balancer,
@@ -225,6 +284,7 @@ impl Hub {
             approval_coordinator,
             user_desk,
             intake_desk,
+            dead_letter_desk,
             api_key_desk,
             housekeeper,
         )
@@ -288,8 +348,13 @@ mod faults {
         Housekeeper,
         IntakeStore,
         DeliveryStore,
+        DeadLetterStore,
+        OutboxStore,
+        OutboxRelay,
+        DeliveryDispatcher,
         ApiKeyStore,
         IntakeDesk,
+        DeadLetterDesk,
         ApiKeyDesk,
     );
 }

@@ -3,7 +3,7 @@
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use uuid::Uuid;
 
-use crate::assignment_balancer::{AssignmentBalancer, ChooseAssignee, TakeUpWaiting};
+use crate::assignment_balancer::{AssignmentBalancer, Seeking, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
 use crate::customer_desk::assignable;
 use crate::desk::{expect_version, permit, permit_any, settle};
@@ -165,8 +165,8 @@ impl InquiryDesk {
         let now = self.clock.now();
         let mut inquiry = Inquiry::new(id, input.clone(), now);
         let (category, place) = (inquiry.category.clone(), Some(inquiry.place()));
-        let choice = ChooseAssignee { category, own_cso: customer.assigned_to, place };
-        let decision = self.balancer.ask(choice).await?;
+        let seeking = Seeking { category, own_cso: customer.assigned_to, place };
+        let decision = seeking.choose(&self.balancer).await?;
         inquiry.assigned_to = decision.assignee;
         inquiry.assigned_at = decision.assignee.map(|_| now);
 
@@ -214,8 +214,8 @@ impl InquiryDesk {
             Assignee::Auto => {
                 let customer = self.customers.ask(GetCustomer(before.customer_id)).await?;
                 let own_cso = customer.and_then(|customer| customer.assigned_to);
-                let choice = ChooseAssignee { category: before.category.clone(), own_cso, place: None };
-                let mut decision = self.balancer.ask(choice).await?;
+                let seeking = Seeking { category: before.category.clone(), own_cso, place: None };
+                let mut decision = seeking.choose(&self.balancer).await?;
                 // Nobody better: it stays where it is.
                 decision.assignee = decision.assignee.or(before.assigned_to);
                 (decision, None, LoadRule::WithinCapacity)

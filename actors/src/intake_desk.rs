@@ -1,31 +1,43 @@
-//! Takes in what channels bring: an inquiry, or the next message of one, exactly once.
+//! Takes in what channels bring: inquiries, the next messages of them, and reports of deliveries. Each exactly once.
+//!
+//! A gateway on HTTP sends [`TakeIn`], a broker [`Receive`]; both end in the same [`batch`], one of one message, the
+//! other of many in one transaction.
+
+mod batch;
+
+use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::assignment_balancer::{AssignmentBalancer, ChooseAssignee, TakeUpWaiting};
+use crate::approval_coordinator::{ApprovalCoordinator, SettleDelivery};
+use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
 use crate::desk::settle;
-use crate::domain::assignment::Assignment;
 use crate::domain::channel::InboundMessage;
-use crate::domain::customer::Customer;
+use crate::domain::dead_letter::{BuriedMessage, DeadLetterReason};
+use crate::domain::delivery::Report;
+use crate::domain::envelope::{Arrival, Envelope, Refusal};
 use crate::domain::event::{EntityType, EventType};
-use crate::domain::inquiry::{ConversationMessage, Direction, Inquiry, NewInquiry};
-use crate::domain::{Claim, Event, Origin, Timestamp};
+use crate::domain::{Claim, Event, Origin};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
-use crate::store::intake::{FindBelonging, IntakeStore};
-use crate::store::users::{GetUser, UserStore};
-use crate::store::{Commit, LoadRule, Write, Writer};
+use crate::store::intake::IntakeStore;
+use crate::store::users::UserStore;
+use crate::store::{Commit, Write, Writer};
 
-/// A channel's message, already validated. `external_id` is what identifies it: the message's own, or what stands in
-/// for that and is shown nowhere; without one, each call is new.
+/// How often the hub tries a message that makes it fail.
+const ATTEMPTS: u32 = 5;
+/// After the first of these; doubled with each further one.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A channel's message, already validated. `identity` is what identifies it within its channel: its external id, or
+/// what stands in for that and is shown nowhere; without one, each call is new.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "HubResult<Taken>")]
 pub struct TakeIn {
     pub channel: String,
-    pub external_id: Option<String>,
+    pub identity: Option<String>,
     pub message: InboundMessage,
     pub origin: Origin,
     /// The `Idempotency-Key` of the request, settled with the commit.
@@ -39,12 +51,37 @@ pub struct Taken {
     pub duplicate: bool,
 }
 
+/// What a broker has brought, in the order it was published. One receipt a message; without one, a message is to be
+/// sent again, in its place among the others that are.
+///
+/// # Errors
+/// A passing fault: nothing is lost when the same envelopes are sent again, with the same `receipt`s, and what was
+/// taken meanwhile is not taken twice.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Vec<Option<Receipt>>>")]
+pub struct Receive(pub Vec<Envelope>);
+
+/// What became of a message. In each case it is settled for good, and committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    Taken,
+    /// It had been taken in before.
+    Duplicate,
+    DeadLettered,
+}
+
+/// A dead letter once more. What cannot be taken is not buried again.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Result<(), Refusal>>")]
+pub struct TakeAgain(pub Envelope);
+
 #[derive(Clone)]
 pub struct IntakeDesk {
     pub(crate) clock: Clock,
     pub(crate) intake: Mailbox<IntakeStore>,
     pub(crate) users: Mailbox<UserStore>,
     pub(crate) balancer: Mailbox<AssignmentBalancer>,
+    pub(crate) coordinator: Mailbox<ApprovalCoordinator>,
     pub(crate) writer: Mailbox<Writer>,
 }
 
@@ -59,156 +96,172 @@ impl Handler<TakeIn> for IntakeDesk {
 
     fn handle(&mut self, take_in: TakeIn, _: &mut Self::Context) -> Self::Result {
         let desk = self.clone();
-        Box::pin(async move { settle(|| desk.take_in(&take_in)).await })
+        Box::pin(async move {
+            let taken = desk.take(std::slice::from_ref(&take_in)).await?.pop();
+            taken.ok_or_else(|| HubError::Internal("nothing became of a message".to_owned()))
+        })
     }
 }
 
-impl IntakeDesk {
-    async fn take_in(&self, take_in: &TakeIn) -> HubResult<Taken> {
-        let TakeIn { channel, external_id, message, origin, claim } = take_in;
-        let find = FindBelonging {
-            channel: channel.clone(),
-            external_id: external_id.clone(),
-            thread_id: message.thread_id.clone(),
-            email: message.customer.email.clone(),
-        };
-        let belonging = self.intake.ask(find).await?;
-        if let Some(inquiry_id) = belonging.taken_into {
-            return Ok(Taken { inquiry_id, duplicate: true });
-        }
-        let now = self.clock.now();
-        let mut commit = Commit::default();
-        let customer = match belonging.customer {
-            Some(customer) => customer,
-            None => {
-                let customer = Customer::new(new_id(), message.customer.clone().into_input(), None, now);
-                let entity = (EntityType::Customer, customer.id);
-                let event = Event::of(new_id(), EventType::CustomerCreated, entity, None, &customer, now);
-                commit = commit.and(Write::InsertCustomer(customer.clone())).with_event(origin.stamp(event));
-                customer
+impl Handler<Receive> for IntakeDesk {
+    type Result = ResponseFuture<HubResult<Vec<Option<Receipt>>>>;
+
+    fn handle(&mut self, Receive(envelopes): Receive, _: &mut Self::Context) -> Self::Result {
+        let desk = self.clone();
+        Box::pin(async move { desk.receive(&envelopes).await })
+    }
+}
+
+impl Handler<TakeAgain> for IntakeDesk {
+    type Result = ResponseFuture<HubResult<Result<(), Refusal>>>;
+
+    fn handle(&mut self, TakeAgain(envelope): TakeAgain, _: &mut Self::Context) -> Self::Result {
+        let desk = self.clone();
+        Box::pin(async move {
+            match envelope.understand() {
+                Err(refusal) => Ok(Err(refusal)),
+                Ok(Arrival::Inquiry { channel, identity, message }) => {
+                    desk.take(&[of_broker(channel, identity, *message)]).await?;
+                    Ok(Ok(()))
+                }
+                Ok(Arrival::Report { delivery_id, report }) => desk.report(delivery_id, report).await,
             }
-        };
-        let (commit, inquiry_id, waits) = match belonging.thread {
-            Some(inquiry) => self.append(commit, take_in, inquiry, now).await?,
-            None => self.open(commit, take_in, &customer, now).await?,
-        };
-        let commit = match external_id {
-            Some(external_id) => commit.and(Write::InsertInbox {
-                channel: channel.clone(),
-                external_id: external_id.clone(),
-                inquiry_id,
-                at: now,
-            }),
-            None => commit,
-        };
-        let settle = claim
-            .clone()
-            .map(|claim| (claim, json!({"inquiryId": inquiry_id, "duplicate": false}).to_string()));
-        match self.writer.ask(Commit { settle, ..commit }).await {
-            // The same customer wrote twice at once; the other message made them.
-            Err(HubError::Taken { .. }) => return Err(HubError::Contended),
-            outcome => outcome?,
-        }
+        })
+    }
+}
+
+/// The broker grants no privilege: its messages come from nobody in particular.
+fn of_broker(channel: String, identity: String, message: InboundMessage) -> TakeIn {
+    TakeIn { channel, identity: Some(identity), message, origin: Origin::default(), claim: None }
+}
+
+impl IntakeDesk {
+    /// All in one transaction.
+    async fn take(&self, messages: &[TakeIn]) -> HubResult<Vec<Taken>> {
+        let (taken, waits) = settle(|| self.commit(messages)).await?;
         if waits {
             // Also for room that appeared before it stood in the queue.
             self.balancer.nudge(TakeUpWaiting);
         }
-        Ok(Taken { inquiry_id, duplicate: false })
+        Ok(taken)
     }
 
-    /// A new inquiry, assigned at once if anyone has room.
-    async fn open(
-        &self,
-        commit: Commit,
-        take_in: &TakeIn,
-        customer: &Customer,
-        now: Timestamp,
-    ) -> HubResult<(Commit, Uuid, bool)> {
-        let message = &take_in.message;
-        let input = NewInquiry {
-            customer_id: customer.id,
-            subject: message.subject(),
-            message: message.message.clone(),
-            priority: message.priority,
-            category: message.category.clone(),
-            channel: Some(take_in.channel.clone()),
-        };
-        let mut inquiry = Inquiry::new(new_id(), input, now);
-        inquiry.external_id.clone_from(&message.external_id);
-        inquiry.thread_id.clone_from(&message.thread_id);
-        let (category, place) = (inquiry.category.clone(), Some(inquiry.place()));
-        let choice = ChooseAssignee { category, own_cso: customer.assigned_to, place };
-        let decision = self.balancer.ask(choice).await?;
-        inquiry.assigned_to = decision.assignee;
-        inquiry.assigned_at = decision.assignee.map(|_| now);
-        let entity = (EntityType::Inquiry, inquiry.id);
-        let created = Event::of(new_id(), EventType::InquiryCreated, entity, None, &inquiry, now);
-        let assignment = Assignment {
-            id: new_id(),
-            created_at: now,
-            inquiry_id: inquiry.id,
-            assignee_id: decision.assignee,
-            reason: decision.reason,
-            actor_id: None,
-            candidates: decision.considered,
-        };
-        let mut commit = commit
-            .and(Write::InsertInquiry { inquiry: inquiry.clone(), load: LoadRule::WithinCapacity })
-            .and(Write::InsertMessage(said(take_in, inquiry.id, now)))
-            .and(Write::InsertAssignment(assignment))
-            .with_event(take_in.origin.stamp(created));
-        if inquiry.assigned_to.is_some() {
-            commit = commit.with_event(Event::of(
-                new_id(),
-                EventType::InquiryAssigned,
-                entity,
-                None,
-                &inquiry,
-                now,
-            ));
+    async fn receive(&self, envelopes: &[Envelope]) -> HubResult<Vec<Option<Receipt>>> {
+        let mut receipts = vec![None; envelopes.len()];
+        let (mut places, mut messages) = (Vec::new(), Vec::new());
+        let mut reports = Vec::new();
+        for (place, envelope) in envelopes.iter().enumerate() {
+            match envelope.understand() {
+                Ok(Arrival::Inquiry { channel, identity, message }) => {
+                    places.push(place);
+                    messages.push(of_broker(channel, identity, *message));
+                }
+                Ok(Arrival::Report { delivery_id, report }) => reports.push((place, delivery_id, report)),
+                Err(refusal) => {
+                    self.bury(envelope, &refusal).await?;
+                    receipts[place] = Some(Receipt::DeadLettered);
+                }
+            }
         }
-        Ok((commit, inquiry.id, inquiry.assigned_to.is_none()))
+        match self.take(&messages).await {
+            Ok(taken) => {
+                for (&place, taken) in places.iter().zip(taken) {
+                    receipts[place] = Some(receipt(taken));
+                }
+            }
+            Err(error) if is_passing(&error) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, messages = messages.len(), "a batch failed; taking its messages one by one");
+                self.take_singly(envelopes, &places, &messages, &mut receipts).await?;
+            }
+        }
+        for (place, delivery_id, report) in reports {
+            receipts[place] = Some(match self.report(delivery_id, report).await? {
+                Ok(()) => Receipt::Taken,
+                Err(refusal) => {
+                    self.bury(&envelopes[place], &refusal).await?;
+                    Receipt::DeadLettered
+                }
+            });
+        }
+        Ok(receipts)
     }
 
-    /// The next message of a conversation; an inquiry that was over is taken up again.
-    async fn append(
+    /// Finds the message that makes the hub fail, and buries it. Ends there: what comes behind it is for the next
+    /// call, so that none takes longer than its caller is patient.
+    async fn take_singly(
         &self,
-        commit: Commit,
-        take_in: &TakeIn,
-        inquiry: Inquiry,
-        now: Timestamp,
-    ) -> HubResult<(Commit, Uuid, bool)> {
-        let entity = (EntityType::Inquiry, inquiry.id);
-        let mut commit = commit.and(Write::InsertMessage(said(take_in, inquiry.id, now)));
-        let assignee = match inquiry.assigned_to {
-            Some(id) => self.users.ask(GetUser(id)).await?,
-            None => None,
-        };
-        let is_there = assignee.is_some_and(|user| user.may_be_assigned());
-        let after = inquiry.written_to_again(is_there, now);
-        let added = Event::of(new_id(), EventType::InquiryMessageAdded, entity, Some(&inquiry), &after, now);
-        commit = commit.with_event(take_in.origin.stamp(added));
-        if !inquiry.status.is_open() {
-            let event = Event::of(new_id(), EventType::InquiryReopened, entity, Some(&inquiry), &after, now);
-            commit = commit.with_event(take_in.origin.stamp(event));
+        envelopes: &[Envelope],
+        places: &[usize],
+        messages: &[TakeIn],
+        receipts: &mut [Option<Receipt>],
+    ) -> HubResult<()> {
+        for (&place, message) in places.iter().zip(messages) {
+            if let Some(taken) = self.take_patiently(message).await? {
+                receipts[place] = Some(receipt(taken));
+                continue;
+            }
+            let error = format!("the hub failed on it {ATTEMPTS} times; its log says how");
+            let refusal = Refusal::new(DeadLetterReason::FailedRepeatedly, error);
+            self.bury(&envelopes[place], &refusal).await?;
+            receipts[place] = Some(Receipt::DeadLettered);
+            return Ok(());
         }
-        let waits = after.assigned_to.is_none();
-        // Also when it was open: its version ties the message to the status it was added in.
-        let commit = commit.and(Write::UpdateInquiry { before: inquiry, after, load: LoadRule::Any });
-        Ok((commit, entity.1, waits))
+        Ok(())
+    }
+
+    /// `None` when it failed time and again.
+    async fn take_patiently(&self, message: &TakeIn) -> HubResult<Option<Taken>> {
+        let mut pause = PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            match self.take(std::slice::from_ref(message)).await {
+                Ok(mut taken) => return Ok(taken.pop()),
+                Err(error) if is_passing(&error) => return Err(error),
+                Err(error) => tracing::error!(%error, attempt, "an inbound message made the hub fail"),
+            }
+            if attempt < ATTEMPTS {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn report(&self, id: Uuid, report: Report) -> HubResult<Result<(), Refusal>> {
+        match self.coordinator.ask(SettleDelivery { id, report, origin: Origin::default() }).await {
+            Ok(_) => Ok(Ok(())),
+            Err(error @ HubError::NotFound(_)) => {
+                Ok(Err(Refusal::new(DeadLetterReason::UnknownDelivery, error.to_string())))
+            }
+            Err(error @ HubError::ContradictingReport(_)) => {
+                Ok(Err(Refusal::new(DeadLetterReason::ContradictingReport, error.to_string())))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brought again after it was buried, a message stays one dead letter.
+    async fn bury(&self, envelope: &Envelope, refusal: &Refusal) -> HubResult<()> {
+        let buried = BuriedMessage::new(new_id(), envelope, refusal, self.clock.now());
+        let letter = &buried.letter;
+        tracing::warn!(id = %letter.id, reason = %letter.reason, key = letter.routing_key, "dead letter");
+        let entity = (EntityType::DeadLetter, letter.id);
+        let event = Event::of(new_id(), EventType::DeadLetterAdded, entity, None, letter, letter.created_at);
+        match self.writer.ask(Commit::new(Write::InsertDeadLetter(buried), event)).await {
+            Err(HubError::Taken { .. }) => Ok(()),
+            outcome => outcome,
+        }
     }
 }
 
-fn said(take_in: &TakeIn, inquiry_id: Uuid, now: Timestamp) -> ConversationMessage {
-    ConversationMessage {
-        id: new_id(),
-        created_at: now,
-        inquiry_id,
-        direction: Direction::Inbound,
-        message: take_in.message.message.clone(),
-        author_id: None,
-        response_id: None,
-        external_id: take_in.message.external_id.clone(),
-        metadata: take_in.message.metadata.clone(),
-    }
+fn receipt(taken: Taken) -> Receipt {
+    if taken.duplicate { Receipt::Duplicate } else { Receipt::Taken }
+}
+
+/// Whether the same message may well be taken later, without anything about it having changed.
+fn is_passing(error: &HubError) -> bool {
+    matches!(
+        error,
+        HubError::Unavailable { .. } | HubError::Overloaded { .. } | HubError::Contended | HubError::NoRoom
+    )
 }

@@ -6,7 +6,9 @@
 //! | [`store`] | persistence actors; the only place with SQL |
 //! | [`approval_coordinator`] | the life cycle of responses |
 //! | [`inquiry_desk`], [`customer_desk`], [`user_desk`], [`api_key_desk`] | changes to inquiries, customers, users, sessions and API keys |
-//! | [`intake_desk`] | what channels bring |
+//! | [`intake_desk`], [`dead_letter_desk`] | what channels bring, and what of it cannot be taken |
+//! | [`outbox_relay`], [`delivery_dispatcher`] | events to the broker, approved replies to their channels |
+//! | [`port`] | what is asked of the edges: a broker, a mail server |
 //! | [`assignment_balancer`] | who gets an inquiry; takes waiting ones up |
 //! | [`hub`] | starts and stops the tree of actors |
 //! | [`supervision`], [`mailbox`] | restarts after panics; bounded ways to an actor |
@@ -22,6 +24,8 @@ pub mod approval_coordinator;
 pub mod assignment_balancer;
 pub mod clock;
 pub mod customer_desk;
+pub mod dead_letter_desk;
+pub mod delivery_dispatcher;
 pub mod desk;
 pub mod domain;
 pub mod error;
@@ -30,6 +34,8 @@ pub mod hub;
 pub mod inquiry_desk;
 pub mod intake_desk;
 pub mod mailbox;
+pub mod outbox_relay;
+pub mod port;
 pub mod store;
 pub mod supervision;
 pub mod user_desk;

@@ -8,9 +8,8 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
-use nexus_actors::HubError;
-use nexus_actors::domain::FieldError;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use nexus_actors::domain::json;
+use serde::de::DeserializeOwned;
 
 use super::problem::HttpError;
 
@@ -44,7 +43,7 @@ impl Body {
         if !self.is_json {
             return Err(HttpError::WrongContentType);
         }
-        parse_json(&self.bytes)
+        Ok(json::parse(&self.bytes)?)
     }
 
     /// Like [`Body::parse`], for bodies that may be left out or `null`.
@@ -86,66 +85,4 @@ fn is_json(request: &HttpRequest) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     media_type.eq_ignore_ascii_case("application/json")
-}
-
-fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, HttpError> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|_| HttpError::Malformed("the body is not UTF-8".to_owned()))?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    // serde stops at the first mismatch; whether the rest is JSON at all decides between 400 and 422.
-    let mismatch = |error: HttpError| match serde_json::from_str::<IgnoredAny>(text) {
-        Ok(_) => error,
-        Err(error) => syntax_error(&error),
-    };
-    if text.trim_ascii_start().starts_with('[') {
-        // serde would take the items for the fields, in the order of their declaration.
-        return Err(mismatch(HubError::invalid("", "wrong_type", "must be an object").into()));
-    }
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(error.path());
-        let error = error.into_inner();
-        if error.is_data() { mismatch(shape_error(pointer, &error).into()) } else { syntax_error(&error) }
-    })?;
-    deserializer.end().map_err(|error| syntax_error(&error))?;
-    Ok(value)
-}
-
-fn syntax_error(error: &serde_json::Error) -> HttpError {
-    HttpError::Malformed(format!(
-        "the body is not valid JSON: line {}, column {}",
-        error.line(),
-        error.column()
-    ))
-}
-
-/// serde's own text without the position, which the pointer replaces; the code from how it begins.
-fn shape_error(pointer: String, error: &serde_json::Error) -> HubError {
-    let text = error.to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
-    let quoted = message.split('`').nth(1).unwrap_or_default();
-    let (code, pointer) = if message.starts_with("unknown field") {
-        // serde's path ends at the unknown field already.
-        ("unknown_field", pointer)
-    } else if message.starts_with("missing field") {
-        ("required", format!("{pointer}/{quoted}"))
-    } else if message.starts_with("unknown variant") {
-        ("unknown_value", pointer)
-    } else if message.starts_with("duplicate field") {
-        ("duplicate_field", pointer)
-    } else {
-        ("wrong_type", pointer)
-    };
-    HubError::Invalid(vec![FieldError { pointer, code: code.to_owned(), message }])
-}
-
-/// serde's path as a JSON Pointer (RFC 6901).
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { .. } | Segment::Unknown => String::new(),
-        })
-        .collect()
 }

@@ -45,7 +45,7 @@ pub async fn list(state: State, gateway: Gateway, query: Query) -> Result<HttpRe
         ActionProblems))]
 pub async fn confirm(state: State, gateway: Gateway, id: PathId) -> Result<HttpResponse, HttpError> {
     gateway.allows(Scope::Deliveries)?;
-    report(&state, gateway, id.0, Report::Confirmed).await
+    report(&state, gateway, id.0, Report::Confirmed { delivered_at: None }).await
 }
 
 /// It could not be sent. Unless that is permanent it stays pending, to be tried again later.

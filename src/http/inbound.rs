@@ -54,9 +54,9 @@ pub async fn take_in(
         // Apart from what channels call their messages, and from other callers' keys.
         Some(format!("idempotency-key:{}:{key}", gateway.caller_id))
     };
-    let external_id = message.external_id.clone().or_else(stand_in);
+    let identity = message.external_id.clone().or_else(stand_in);
     let claim = gateway.claim.map(|claim| Claim { success_status: StatusCode::CREATED.as_u16(), ..claim });
-    let take_in = TakeIn { channel, external_id, message, origin: gateway.origin, claim };
+    let take_in = TakeIn { channel, identity, message, origin: gateway.origin, claim };
     let taken = state.hub.intake_desk.ask(take_in).await?;
     let mut answer = if taken.duplicate { HttpResponse::Ok() } else { HttpResponse::Created() };
     Ok(answer.json(TakenIn { inquiry_id: taken.inquiry_id, duplicate: taken.duplicate }))

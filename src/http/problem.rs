@@ -7,6 +7,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use nexus_actors::HubError;
 use nexus_actors::domain::FieldError;
+use nexus_actors::domain::json::JsonError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -57,6 +58,15 @@ pub enum HttpError {
     InFlight,
     #[error("this Idempotency-Key was used with another body")]
     KeyReused,
+}
+
+impl From<JsonError> for HttpError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::NotUtf8 | JsonError::Syntax { .. } => Self::Malformed(format!("the body is {error}")),
+            JsonError::Shape(error) => Self::Hub(HubError::Invalid(vec![error])),
+        }
+    }
 }
 
 /// How an error looks from outside: status, the name of its kind and a title.
@@ -132,6 +142,8 @@ fn hub_look(error: &HubError) -> Look {
         HubError::ContradictingReport(_) => {
             Look(StatusCode::CONFLICT, "contradicting-report", "Reported otherwise before")
         }
+        HubError::AlreadySettled(_) => Look(StatusCode::CONFLICT, "already-settled", "Settled before"),
+        HubError::StillRefused { .. } => Look(StatusCode::CONFLICT, "still-refused", "Still refused"),
         HubError::Conflict(_) => {
             Look(StatusCode::CONFLICT, "conflict", "The current state does not allow this")
         }

@@ -39,7 +39,7 @@ async fn kind(name: &'static str, tokens: impl FnOnce(Mailbox<SessionStore>) -> 
     })
     .unwrap();
     db.migrate().await.unwrap();
-    let storage = Storage { db, cache: Arc::new(NoCache) };
+    let storage = Storage::new(db, Arc::new(NoCache));
     let sessions = Mailbox::new(SessionStore::new(storage.clone()).start(), "SessionStore", 100);
     let writer = Mailbox::new(Writer::new(storage).start(), "Writer", 100);
     let new = NewUser {

@@ -11,7 +11,6 @@ use super::{Checks, FieldError};
 
 /// Characters of the message that stand in for a missing subject.
 const SUBJECT_WORDS: usize = 80;
-const MAX_EXTERNAL: usize = 998;
 
 /// An inquiry, or the next message of one, as a gateway publishes it.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -60,8 +59,8 @@ impl InboundMessage {
         if !is_channel(channel) {
             checks.fail("/channel", "invalid_channel", "must match [a-z][a-z0-9_-]{0,31}");
         }
-        self.external_id = checks.optional_line("/externalId", self.external_id.as_deref(), MAX_EXTERNAL);
-        self.thread_id = checks.optional_line("/threadId", self.thread_id.as_deref(), MAX_EXTERNAL);
+        self.external_id = checks.external("/externalId", self.external_id.as_deref());
+        self.thread_id = checks.external("/threadId", self.thread_id.as_deref());
         self.subject = checks.optional_line("/subject", self.subject.as_deref(), MAX_SUBJECT);
         checks.text("/message", &self.message, MAX_MESSAGE);
         self.category = checks.optional_line("/category", self.category.as_deref(), MAX_NAME);

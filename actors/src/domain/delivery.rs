@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::customer::Customer;
 use super::inquiry::Inquiry;
-use super::response::Response;
+use super::response::{Response, ResponseStatus};
 use super::text_enum::text_enum;
 use super::validation::{MAX_NOTES, present};
 use super::{Checks, FieldError, Timestamp};
@@ -62,6 +62,9 @@ pub struct Delivery {
     pub next_attempt_at: Option<Timestamp>,
     #[schema(required)]
     pub last_error: Option<String>,
+    /// The outcome of an attempt is unknown: it may have reached the customer. Whatever is sent again carries the
+    /// same `deliveryId`.
+    pub ambiguous: bool,
     #[serde(flatten)]
     pub message: OutboundMessage,
 }
@@ -69,8 +72,45 @@ pub struct Delivery {
 /// What a sender reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    Confirmed,
-    Failed { reason: String, permanent: bool },
+    /// It reached the customer's side; `delivered_at` as the sender tells it.
+    Confirmed {
+        delivered_at: Option<Timestamp>,
+    },
+    Failed {
+        reason: String,
+        permanent: bool,
+    },
+}
+
+impl Report {
+    /// When it was delivered: what the sender tells, unless its clock is ahead of the hub's.
+    pub fn delivered_at(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Confirmed { delivered_at: Some(told) } if *told <= now => *told,
+            Self::Confirmed { .. } | Self::Failed { .. } => now,
+        }
+    }
+}
+
+/// `delivery.confirmed` on the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeliveryConfirmed {
+    pub delivery_id: Uuid,
+    pub delivered_at: Option<Timestamp>,
+}
+
+/// `delivery.failed` on the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeliveryFailed {
+    pub delivery_id: Uuid,
+    #[schema(min_length = 1, max_length = 5000)]
+    pub reason: String,
+    /// Whether trying again is pointless.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub permanent: Option<bool>,
 }
 
 /// `POST /deliveries/:id/fail`.
@@ -158,7 +198,53 @@ impl Delivery {
             attempts: 0,
             next_attempt_at: Some(now),
             last_error: None,
+            ambiguous: false,
             message,
+        }
+    }
+
+    /// The send gate: whether `response` is approved, and by its text, revision and approver this is what was.
+    pub fn is_released_by(&self, response: &Response) -> bool {
+        response.status == ResponseStatus::Approved
+            && response.id == self.message.response_id
+            && response.revision == self.message.revision
+            && response.message == self.message.message
+            && response.approved_by == Some(self.message.approved_by)
+    }
+
+    /// To be handed to its channel at `time`, unless something else comes first. So is one that is being handed over
+    /// now, for the case that whoever does it dies over it.
+    #[must_use]
+    pub fn due_at(&self, time: Timestamp, now: Timestamp) -> Self {
+        Self { next_attempt_at: Some(time), ..self.touched(now) }
+    }
+
+    /// Its channel has it now; what comes next is a report.
+    #[must_use]
+    pub fn handed_over(&self, now: Timestamp) -> Self {
+        Self { next_attempt_at: None, ..self.touched(now) }
+    }
+
+    /// Its channel cannot take it for now, and has not. Not an attempt.
+    #[must_use]
+    pub fn put_off(&self, reason: String, until: Timestamp, now: Timestamp) -> Self {
+        Self { last_error: Some(reason), ..self.due_at(until, now) }
+    }
+
+    /// Whether it was sent is not known.
+    #[must_use]
+    pub fn in_doubt(&self, reason: String, until: Timestamp, now: Timestamp) -> Self {
+        Self { ambiguous: true, ..self.put_off(reason, until, now) }
+    }
+
+    /// It is not what was approved, so it is never sent.
+    #[must_use]
+    pub fn withheld(&self, now: Timestamp) -> Self {
+        Self {
+            status: DeliveryStatus::Failed,
+            next_attempt_at: None,
+            last_error: Some("withheld: it is not what was approved".to_owned()),
+            ..self.touched(now)
         }
     }
 
@@ -169,10 +255,10 @@ impl Delivery {
         rule: &RetryRule,
         now: Timestamp,
     ) -> Result<Option<Self>, ContradictingReport> {
-        let next = Self { version: self.version + 1, updated_at: now, next_attempt_at: None, ..self.clone() };
+        let next = Self { next_attempt_at: None, ..self.touched(now) };
         match (self.status, report) {
-            (DeliveryStatus::Pending, Report::Confirmed) => {
-                Ok(Some(Self { status: DeliveryStatus::Sent, last_error: None, ..next }))
+            (DeliveryStatus::Pending, Report::Confirmed { .. }) => {
+                Ok(Some(Self { status: DeliveryStatus::Sent, last_error: None, ambiguous: false, ..next }))
             }
             (DeliveryStatus::Pending, Report::Failed { reason, permanent }) => {
                 let attempts = self.attempts + 1;
@@ -184,19 +270,15 @@ impl Delivery {
                     Ok(Some(Self { attempts, last_error, next_attempt_at, ..next }))
                 }
             }
-            (DeliveryStatus::Sent, Report::Confirmed) | (DeliveryStatus::Failed, Report::Failed { .. }) => {
-                Ok(None)
-            }
-            (DeliveryStatus::Sent, Report::Failed { .. }) | (DeliveryStatus::Failed, Report::Confirmed) => {
-                Err(ContradictingReport(self.status))
-            }
+            (DeliveryStatus::Sent, Report::Confirmed { .. })
+            | (DeliveryStatus::Failed, Report::Failed { .. }) => Ok(None),
+            (DeliveryStatus::Sent, Report::Failed { .. })
+            | (DeliveryStatus::Failed, Report::Confirmed { .. }) => Err(ContradictingReport(self.status)),
         }
     }
 
-    /// Its channel has it now.
-    #[must_use]
-    pub fn handed_over(&self, now: Timestamp) -> Self {
-        Self { version: self.version + 1, updated_at: now, next_attempt_at: None, ..self.clone() }
+    fn touched(&self, now: Timestamp) -> Self {
+        Self { version: self.version + 1, updated_at: now, ..self.clone() }
     }
 }
 

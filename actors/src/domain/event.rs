@@ -13,6 +13,7 @@ text_enum!(EntityType {
     Session = "session",
     Delivery = "delivery",
     ApiKey = "api_key",
+    DeadLetter = "dead_letter",
 });
 
 text_enum!(
@@ -45,6 +46,10 @@ text_enum!(
         SessionReuseDetected = "session.reuse_detected",
         ApiKeyCreated = "api_key.created",
         ApiKeyRevoked = "api_key.revoked",
+        DeliveryWithheld = "delivery.withheld",
+        DeadLetterAdded = "dead_letter.added",
+        DeadLetterReplayed = "dead_letter.replayed",
+        DeadLetterDiscarded = "dead_letter.discarded",
     }
 );
 
@@ -102,7 +107,11 @@ impl Event {
     /// Sign-ins and keys are for the audit trail alone.
     pub fn is_published(&self) -> bool {
         match self.entity_type {
-            EntityType::Customer | EntityType::Inquiry | EntityType::Response | EntityType::User => true,
+            EntityType::Customer
+            | EntityType::Inquiry
+            | EntityType::Response
+            | EntityType::User
+            | EntityType::DeadLetter => true,
             EntityType::Session | EntityType::Delivery | EntityType::ApiKey => false,
         }
     }

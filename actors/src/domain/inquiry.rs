@@ -47,19 +47,13 @@ pub struct Inquiry {
     pub assigned_at: Option<Timestamp>,
 }
 
-/// A place in the queue of waiting work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A place in the queue of waiting work; the smaller comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    pub priority: Priority,
+    /// Most urgent first.
+    pub priority: Reverse<Priority>,
     pub created_at: Timestamp,
     pub id: Uuid,
-}
-
-impl Place {
-    pub fn is_ahead_of(self, other: Self) -> bool {
-        let key = |place: Self| (Reverse(place.priority.rank()), place.created_at, place.id);
-        key(self) < key(other)
-    }
 }
 
 /// A status move the life cycle does not have.
@@ -242,7 +236,7 @@ impl Inquiry {
 
     /// Where it stands in the queue of waiting work: the most urgent first, among equals the oldest.
     pub fn place(&self) -> Place {
-        Place { priority: self.priority, created_at: self.created_at, id: self.id }
+        Place { priority: Reverse(self.priority), created_at: self.created_at, id: self.id }
     }
 
     pub fn search_document(&self) -> String {
@@ -318,7 +312,7 @@ mod tests {
         let place = |priority, second, id| {
             let created_at = Timestamp::parse("2026-06-01T08:00:00Z").unwrap();
             let created_at = created_at.plus(std::time::Duration::from_secs(second));
-            Place { priority, created_at, id: Uuid::from_u128(id) }
+            Place { priority: Reverse(priority), created_at, id: Uuid::from_u128(id) }
         };
         let queue = [
             place(Priority::Urgent, 9, 9),
@@ -330,7 +324,7 @@ mod tests {
         ];
         for (a, one) in queue.iter().enumerate() {
             for (b, other) in queue.iter().enumerate() {
-                assert_eq!(one.is_ahead_of(*other), a < b, "{one:?} {other:?}");
+                assert_eq!(one < other, a < b, "{one:?} {other:?}");
             }
         }
     }

@@ -29,6 +29,7 @@ text_enum!(
         ReadStats = "read_stats",
         ManageApiKeys = "manage_api_keys",
         UseGateway = "use_gateway",
+        ManageDeadLetters = "manage_dead_letters",
     }
 );
 
@@ -85,6 +86,7 @@ pub const TABLE: &[Permission] = {
         row(Action::ManageApiKeys,     Never,  Never,      Always),
         // What gateways do with an API key: bring inquiries, report deliveries.
         row(Action::UseGateway,        Never,  Never,      Always),
+        row(Action::ManageDeadLetters, Never,  Never,      Always),
     ]
 };
 

@@ -185,10 +185,10 @@ impl Response {
         })
     }
 
-    /// The customer's gateway has sent it.
-    pub fn confirm_delivery(&self, now: Timestamp) -> Result<Self, InvalidTransition> {
+    /// The customer's gateway has sent it, at `sent_at`.
+    pub fn confirm_delivery(&self, sent_at: Timestamp, now: Timestamp) -> Result<Self, InvalidTransition> {
         Ok(Self {
-            sent_at: Some(now),
+            sent_at: Some(sent_at),
             delivery_error: None,
             ..self.advance(ResponseAction::ConfirmDelivery, now)?
         })

@@ -37,6 +37,8 @@ pub const MAX_SUBJECT: usize = 300;
 /// In characters. A body is at most 1 MiB, so this is what bounds a text inside one.
 pub const MAX_MESSAGE: usize = 200_000;
 pub const MAX_NOTES: usize = 5_000;
+/// In bytes: a line of mail (RFC 5322, section 2.1.1). More would not fit PostgreSQL's indexes either.
+const MAX_EXTERNAL: usize = 998;
 
 /// Collects every failing field, so that a client hears of all of them at once.
 #[derive(Debug, Default)]
@@ -74,6 +76,15 @@ impl Checks {
     pub fn optional_line(&mut self, pointer: &str, value: Option<&str>, max: usize) -> Option<String> {
         let value = value.map(str::trim).filter(|value| !value.is_empty())?;
         Some(self.line(pointer, value, max))
+    }
+
+    /// What a channel calls something: one line; absent and blank are both `None`.
+    pub fn external(&mut self, pointer: &str, value: Option<&str>) -> Option<String> {
+        let value = self.optional_line(pointer, value, MAX_EXTERNAL)?;
+        if value.len() > MAX_EXTERNAL && value.chars().count() <= MAX_EXTERNAL {
+            self.fail(pointer, "too_long", format!("must not exceed {MAX_EXTERNAL} bytes"));
+        }
+        Some(value)
     }
 
     /// A text kept byte for byte: any characters but NUL, which PostgreSQL cannot store.

@@ -1,11 +1,11 @@
 use actix::{Handler, Message, ResponseFuture};
-use sqlx::query;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::bind::from_row;
+use super::bulk::insert_rows;
 use super::cache::Storage;
-use super::db::{Tx, failed, write_tx};
+use super::db::{Tx, failed};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use crate::domain::audit::AuditEntry;
 use crate::domain::page::{Page, PageRequest, SortValue};
@@ -65,21 +65,20 @@ impl Handler<ListAudit> for AuditStore {
 
 from_row!(AuditEntry { id, created_at, action, entity_type, entity_id, actor_id, request_id; json changes });
 
-pub(super) async fn insert(tx: &mut Tx, event: &Event) -> HubResult<()> {
-    const SQL: &str = "insert into audit_log \
-        (id, created_at, action, entity_type, entity_id, actor_id, request_id, changes) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    write_tx!(tx, |connection| query(SQL)
-        .bind(event.id)
-        .bind(event.time)
-        .bind(event.event_type.as_str())
-        .bind(event.entity_type.as_str())
-        .bind(event.entity_id)
-        .bind(event.actor_id)
-        .bind(event.request_id.as_deref())
-        .bind(Json(&event.changes))
-        .execute(connection)
-        .await
-        .map(drop))
+pub(super) async fn insert(tx: &mut Tx, events: &[Event]) -> HubResult<()> {
+    insert_rows!(
+        &mut *tx,
+        "audit_log (id, created_at, action, entity_type, entity_id, actor_id, request_id, changes)",
+        events,
+        |event, values| values
+            .push_bind(event.id)
+            .push_bind(event.time)
+            .push_bind(event.event_type.as_str())
+            .push_bind(event.entity_type.as_str())
+            .push_bind(event.entity_id)
+            .push_bind(event.actor_id)
+            .push_bind(event.request_id.as_deref())
+            .push_bind(Json(&event.changes))
+    )
     .map_err(failed)
 }

@@ -7,6 +7,7 @@ use sqlx::{Database, Decode, Encode, Type};
 use crate::domain::Timestamp;
 use crate::domain::assignment::Reason;
 use crate::domain::customer::CustomerStatus;
+use crate::domain::dead_letter::{DeadLetterReason, DeadLetterStatus};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::inquiry::{Direction, InquiryStatus, Priority};
 use crate::domain::response::{HistoryAction, ResponseStatus};
@@ -59,6 +60,8 @@ macro_rules! as_text {
 as_text!(
     Availability,
     CustomerStatus,
+    DeadLetterReason,
+    DeadLetterStatus,
     DeliveryStatus,
     Direction,
     HistoryAction,
@@ -75,13 +78,16 @@ through!(Priority, i16, |priority| priority.rank(), |rank| {
 });
 
 /// Reads a domain type from rows whose columns are named like its fields. Fields after `json` are kept as JSON,
-/// those after `optional_json` too and may be null.
+/// those after `optional_json` too and may be null; those after `left_out` are not read and get their default.
 macro_rules! from_row {
-    ($type:ident { $($field:ident),* $(; json $($json:ident),+)? $(; optional_json $($maybe:ident),+)? $(,)? }) => {
-        crate::store::bind::from_row!(@on sqlx::postgres::PgRow, $type { $($field),* ; $($($json),+)? ; $($($maybe),+)? });
-        crate::store::bind::from_row!(@on sqlx::sqlite::SqliteRow, $type { $($field),* ; $($($json),+)? ; $($($maybe),+)? });
+    ($type:ident { $($field:ident),* $(; json $($json:ident),+)? $(; optional_json $($maybe:ident),+)?
+        $(; left_out $($left_out:ident),+)? $(,)? }) => {
+        crate::store::bind::from_row!(@on sqlx::postgres::PgRow,
+            $type { $($field),* ; $($($json),+)? ; $($($maybe),+)? ; $($($left_out),+)? });
+        crate::store::bind::from_row!(@on sqlx::sqlite::SqliteRow,
+            $type { $($field),* ; $($($json),+)? ; $($($maybe),+)? ; $($($left_out),+)? });
     };
-    (@on $row:ty, $type:ident { $($field:ident),* ; $($json:ident),* ; $($maybe:ident),* }) => {
+    (@on $row:ty, $type:ident { $($field:ident),* ; $($json:ident),* ; $($maybe:ident),* ; $($left_out:ident),* }) => {
         impl sqlx::FromRow<'_, $row> for $type {
             fn from_row(row: &$row) -> Result<Self, sqlx::Error> {
                 use sqlx::Row as _;
@@ -89,6 +95,7 @@ macro_rules! from_row {
                     $($field: row.try_get(stringify!($field))?,)*
                     $($json: row.try_get::<sqlx::types::Json<_>, _>(stringify!($json))?.0,)*
                     $($maybe: row.try_get::<Option<sqlx::types::Json<_>>, _>(stringify!($maybe))?.map(|json| json.0),)*
+                    $($left_out: Default::default(),)*
                 })
             }
         }

@@ -15,6 +15,7 @@ use moka::ops::compute::Op;
 use moka::sync::Cache;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::db::Db;
@@ -163,9 +164,17 @@ impl SharedCache for NoCache {
 pub struct Storage {
     pub db: Db,
     pub cache: Arc<dyn SharedCache>,
+    /// Told after a commit that left something to be published.
+    pub outbox_filled: Arc<Notify>,
+    /// Told after a commit that made a delivery.
+    pub delivery_due: Arc<Notify>,
 }
 
 impl Storage {
+    pub fn new(db: Db, cache: Arc<dyn SharedCache>) -> Self {
+        Self { db, cache, outbox_filled: Arc::default(), delivery_due: Arc::default() }
+    }
+
     /// The entity under `key`, from the cache or else by `load`.
     pub(super) async fn cached<T, F>(&self, key: CacheKey, load: F) -> HubResult<Option<T>>
     where

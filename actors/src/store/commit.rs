@@ -1,18 +1,22 @@
 //! One message, one transaction: the state, the audit trail, the outbox and the settled idempotency key.
 
+use std::mem;
+
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use uuid::Uuid;
 
 use super::cache::{CacheKey, Storage};
 use super::db::Tx;
+use super::intake::InboxEntry;
 use super::{
-    api_keys, audit, customers, deliveries, idempotency, inquiries, intake, outbox, responses, sessions,
-    users,
+    api_keys, audit, customers, dead_letters, deliveries, idempotency, inquiries, intake, outbox, responses,
+    sessions, users,
 };
 use crate::clock::new_id;
 use crate::domain::api_key::ApiKey;
 use crate::domain::assignment::Assignment;
 use crate::domain::customer::Customer;
+use crate::domain::dead_letter::{BuriedMessage, DeadLetter};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::inquiry::{ConversationMessage, Inquiry};
@@ -94,14 +98,12 @@ pub enum Write {
     UpdateResponse(Response),
     InsertHistory(HistoryEntry),
     /// A channel's message is taken in, once.
-    InsertInbox {
-        channel: String,
-        external_id: String,
-        inquiry_id: Uuid,
-        at: Timestamp,
-    },
+    InsertInbox(InboxEntry),
     InsertDelivery(Delivery),
     UpdateDelivery(Delivery),
+    /// The broker gets a copy.
+    InsertDeadLetter(BuriedMessage),
+    UpdateDeadLetter(DeadLetter),
     InsertApiKey {
         key: ApiKey,
         key_hash: String,
@@ -184,16 +186,13 @@ impl Handler<Commit> for Writer {
 async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     let tx = storage.db.begin().await?;
     let mut work = Work { tx, touched: Vec::new(), events: commit.events };
-    for write in commit.writes {
-        apply(&mut work, write).await?;
+    for run in commit.writes.chunk_by(|a, b| mem::discriminant(a) == mem::discriminant(b)) {
+        apply_run(&mut work, run).await?;
     }
     let Work { mut tx, touched, events } = work;
-    for event in &events {
-        audit::insert(&mut tx, event).await?;
-        if event.is_published() {
-            outbox::insert(&mut tx, event).await?;
-        }
-    }
+    audit::insert(&mut tx, &events).await?;
+    let published: Vec<&Event> = events.iter().filter(|event| event.is_published()).collect();
+    outbox::insert(&mut tx, &published).await?;
     if let Some((claim, answer)) = commit.settle {
         idempotency::settle(&mut tx, &claim, &answer).await?;
     }
@@ -201,40 +200,92 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     storage.cache.hold(&touched, hold).await;
     let outcome = tx.commit().await;
     storage.cache.release(&touched, hold).await;
+    if outcome.is_ok() {
+        // A nudge: whoever waits also looks by itself from time to time.
+        if !published.is_empty() {
+            storage.outbox_filled.notify_one();
+        }
+        if commit.writes.iter().any(|write| matches!(write, Write::InsertDelivery(_))) {
+            storage.delivery_due.notify_one();
+        }
+    }
     outcome
 }
 
-async fn apply(work: &mut Work, write: Write) -> HubResult<()> {
+/// Picks what is in a run of writes of one kind.
+macro_rules! all {
+    ($run:expr, $write:pat => $taken:expr) => {
+        &$run
+            .iter()
+            .filter_map(|write| match write {
+                $write => Some($taken),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+}
+
+/// `run`: writes of one kind. What can be many at a time goes in a few statements.
+async fn apply_run(work: &mut Work, run: &[Write]) -> HubResult<()> {
+    match run {
+        [Write::InsertCustomer(_), ..] => {
+            customers::insert(work, all!(run, Write::InsertCustomer(customer) => customer)).await
+        }
+        [Write::InsertInquiry { .. }, ..] => {
+            inquiries::insert(work, all!(run, Write::InsertInquiry { inquiry, load } => (inquiry, *load)))
+                .await
+        }
+        [Write::InsertMessage(_), ..] => {
+            inquiries::insert_messages(work, all!(run, Write::InsertMessage(message) => message)).await
+        }
+        [Write::InsertAssignment(_), ..] => {
+            inquiries::insert_assignments(work, all!(run, Write::InsertAssignment(one) => one)).await
+        }
+        [Write::InsertInbox(_), ..] => {
+            intake::insert(work, all!(run, Write::InsertInbox(entry) => entry)).await
+        }
+        others => {
+            for write in others {
+                apply(work, write).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn apply(work: &mut Work, write: &Write) -> HubResult<()> {
     match write {
-        Write::InsertUser { user, password_hash } => users::insert(work, &user, &password_hash).await,
-        Write::UpdateUser(user) => users::update(work, &user).await,
+        Write::InsertUser { user, password_hash } => users::insert(work, user, password_hash).await,
+        Write::UpdateUser(user) => users::update(work, user).await,
         Write::SetPassword { user_id, password_hash } => {
-            users::set_password(work, user_id, &password_hash).await
+            users::set_password(work, *user_id, password_hash).await
         }
         Write::ConfirmPassword { user_id, verified, kept } => {
-            users::confirm_password(work, user_id, &verified, &kept).await
+            users::confirm_password(work, *user_id, verified, kept).await
         }
-        Write::InsertSession(session) => sessions::insert(work, &session).await,
-        Write::EndSession { session_id, at } => sessions::end(work, session_id, at).await,
-        Write::EndSessions { user_id, except, at } => sessions::end_all(work, user_id, except, at).await,
-        Write::HandOn { user_id, all, by, at } => inquiries::hand_on(work, user_id, all, by, at).await,
-        Write::InsertCustomer(customer) => customers::insert(work, &customer).await,
-        Write::UpdateCustomer(customer) => customers::update(work, &customer).await,
-        Write::DeleteCustomer { customer, at } => customers::delete(work, &customer, at).await,
-        Write::InsertInquiry { inquiry, load } => inquiries::insert(work, &inquiry, load).await,
-        Write::UpdateInquiry { before, after, load } => inquiries::update(work, &before, &after, load).await,
-        Write::InsertMessage(message) => inquiries::insert_message(work, &message).await,
-        Write::InsertAssignment(assignment) => inquiries::insert_assignment(work, &assignment).await,
-        Write::InsertResponse(response) => responses::insert(work, &response).await,
-        Write::UpdateResponse(response) => responses::update(work, &response).await,
-        Write::InsertHistory(entry) => responses::insert_history(work, &entry).await,
-        Write::InsertInbox { channel, external_id, inquiry_id, at } => {
-            intake::insert(work, &channel, &external_id, inquiry_id, at).await
+        Write::InsertSession(session) => sessions::insert(work, session).await,
+        Write::EndSession { session_id, at } => sessions::end(work, *session_id, *at).await,
+        Write::EndSessions { user_id, except, at } => sessions::end_all(work, *user_id, *except, *at).await,
+        Write::HandOn { user_id, all, by, at } => {
+            inquiries::hand_on(work, *user_id, *all, by.as_ref(), *at).await
         }
-        Write::InsertDelivery(delivery) => deliveries::insert(work, &delivery).await,
-        Write::UpdateDelivery(delivery) => deliveries::update(work, &delivery).await,
-        Write::InsertApiKey { key, key_hash } => api_keys::insert(work, &key, &key_hash).await,
-        Write::RevokeApiKey { id, at } => api_keys::revoke(work, id, at).await,
+        Write::InsertCustomer(customer) => customers::insert(work, &[customer]).await,
+        Write::UpdateCustomer(customer) => customers::update(work, customer).await,
+        Write::DeleteCustomer { customer, at } => customers::delete(work, customer, *at).await,
+        Write::InsertInquiry { inquiry, load } => inquiries::insert(work, &[(inquiry, *load)]).await,
+        Write::UpdateInquiry { before, after, load } => inquiries::update(work, before, after, *load).await,
+        Write::InsertMessage(message) => inquiries::insert_messages(work, &[message]).await,
+        Write::InsertAssignment(assignment) => inquiries::insert_assignments(work, &[assignment]).await,
+        Write::InsertResponse(response) => responses::insert(work, response).await,
+        Write::UpdateResponse(response) => responses::update(work, response).await,
+        Write::InsertHistory(entry) => responses::insert_history(work, entry).await,
+        Write::InsertInbox(entry) => intake::insert(work, &[entry]).await,
+        Write::InsertDelivery(delivery) => deliveries::insert(work, delivery).await,
+        Write::UpdateDelivery(delivery) => deliveries::update(work, delivery).await,
+        Write::InsertDeadLetter(buried) => dead_letters::insert(work, buried).await,
+        Write::UpdateDeadLetter(letter) => dead_letters::update(work, letter).await,
+        Write::InsertApiKey { key, key_hash } => api_keys::insert(work, key, key_hash).await,
+        Write::RevokeApiKey { id, at } => api_keys::revoke(work, *id, *at).await,
     }
 }
 

@@ -4,6 +4,7 @@ use sqlx::{query, query_as};
 use uuid::Uuid;
 
 use super::bind::from_row;
+use super::bulk::insert_rows;
 use super::cache::{CacheKey, Storage};
 use super::commit::{Work, one_row};
 use super::db::{failed, read, unique, write_tx};
@@ -143,29 +144,29 @@ from_row!(Customer {
     assigned_to; json metadata
 });
 
-pub(super) async fn insert(work: &mut Work, customer: &Customer) -> HubResult<()> {
-    const SQL: &str = "insert into customers (id, version, created_at, updated_at, first_name, last_name, email, \
-        email_key, phone, company, status, metadata, created_by, assigned_to, search) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(customer.id)
-        .bind(customer.version)
-        .bind(customer.created_at)
-        .bind(customer.updated_at)
-        .bind(&customer.first_name)
-        .bind(&customer.last_name)
-        .bind(&customer.email)
-        .bind(email_key(&customer.email))
-        .bind(customer.phone.as_deref())
-        .bind(customer.company.as_deref())
-        .bind(customer.status)
-        .bind(Json(&customer.metadata))
-        .bind(customer.created_by)
-        .bind(customer.assigned_to)
-        .bind(customer.search_document())
-        .execute(connection)
-        .await
-        .map(drop))
+pub(super) async fn insert(work: &mut Work, customers: &[&Customer]) -> HubResult<()> {
+    insert_rows!(
+        &mut work.tx,
+        "customers (id, version, created_at, updated_at, first_name, last_name, email, email_key, phone, company, \
+         status, metadata, created_by, assigned_to, search)",
+        customers,
+        |customer, values| values
+            .push_bind(customer.id)
+            .push_bind(customer.version)
+            .push_bind(customer.created_at)
+            .push_bind(customer.updated_at)
+            .push_bind(customer.first_name.as_str())
+            .push_bind(customer.last_name.as_str())
+            .push_bind(customer.email.as_str())
+            .push_bind(email_key(&customer.email))
+            .push_bind(customer.phone.as_deref())
+            .push_bind(customer.company.as_deref())
+            .push_bind(customer.status)
+            .push_bind(Json(&customer.metadata))
+            .push_bind(customer.created_by)
+            .push_bind(customer.assigned_to)
+            .push_bind(customer.search_document())
+    )
     .map_err(|error| unique(error, "email", "/email"))
 }
 

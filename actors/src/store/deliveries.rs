@@ -22,7 +22,7 @@ pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", k
 
 const LIST: ListSql = ListSql {
     select: "t.id, t.version, t.created_at, t.updated_at, t.status, t.attempts, t.next_attempt_at, t.last_error, \
-        t.message",
+        t.ambiguous, t.message",
     from: "deliveries t",
     sorts: SORTS,
 };
@@ -91,7 +91,7 @@ impl Handler<ListDue> for DeliveryStore {
 }
 
 from_row!(Delivery {
-    id, version, created_at, updated_at, status, attempts, next_attempt_at, last_error; json message
+    id, version, created_at, updated_at, status, attempts, next_attempt_at, last_error, ambiguous; json message
 });
 
 pub(super) async fn insert(work: &mut Work, delivery: &Delivery) -> HubResult<()> {
@@ -119,7 +119,7 @@ pub(super) async fn insert(work: &mut Work, delivery: &Delivery) -> HubResult<()
 
 pub(super) async fn update(work: &mut Work, delivery: &Delivery) -> HubResult<()> {
     const SQL: &str = "update deliveries set version = $2, updated_at = $4, status = $5, attempts = $6, \
-        next_attempt_at = $7, last_error = $8 where id = $1 and version = $3";
+        next_attempt_at = $7, last_error = $8, ambiguous = $9 where id = $1 and version = $3";
     let affected = write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(delivery.id)
         .bind(delivery.version)
@@ -129,6 +129,7 @@ pub(super) async fn update(work: &mut Work, delivery: &Delivery) -> HubResult<()
         .bind(delivery.attempts)
         .bind(delivery.next_attempt_at)
         .bind(delivery.last_error.as_deref())
+        .bind(delivery.ambiguous)
         .execute(connection)
         .await
         .map(|done| done.rows_affected()))

@@ -45,6 +45,19 @@ pub(super) fn search(db: &Db, table: Searchable, words: &[String]) -> Search {
     }
 }
 
+/// What has waited longest in the outbox. PostgreSQL locks the rows and passes over those another instance has locked.
+pub(super) fn claim_outbox(db: &Db) -> &'static str {
+    match db {
+        Db::Postgres(_) => {
+            "select seq, id, created_at, event_type, entity_id, kind, data from outbox order by seq limit $1 \
+             for update skip locked"
+        }
+        Db::Sqlite { .. } => {
+            "select seq, id, created_at, event_type, entity_id, kind, data from outbox order by seq limit $1"
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Searchable {
     Customers,

@@ -1,11 +1,14 @@
 mod waiting;
 
+use std::collections::BTreeMap;
+
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
 use sqlx::{query, query_as};
 use uuid::Uuid;
 
 use super::bind::from_row;
+use super::bulk::insert_rows;
 use super::cache::{CacheKey, Storage};
 use super::commit::{LoadRule, Work, one_row};
 use super::customers::AssigneeFilter;
@@ -226,32 +229,47 @@ from_row!(ConversationMessage {
 
 from_row!(Assignment { id, created_at, inquiry_id, assignee_id, reason, actor_id; json candidates });
 
-pub(super) async fn insert(work: &mut Work, inquiry: &Inquiry, load: LoadRule) -> HubResult<()> {
-    const SQL: &str = "insert into inquiries (id, version, created_at, updated_at, customer_id, subject, message, \
-        status, priority, category, channel, external_id, thread_id, assigned_to, assigned_at, search) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
-    write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(inquiry.id)
-        .bind(inquiry.version)
-        .bind(inquiry.created_at)
-        .bind(inquiry.updated_at)
-        .bind(inquiry.customer_id)
-        .bind(&inquiry.subject)
-        .bind(&inquiry.message)
-        .bind(inquiry.status)
-        .bind(inquiry.priority)
-        .bind(&inquiry.category)
-        .bind(&inquiry.channel)
-        .bind(inquiry.external_id.as_deref())
-        .bind(inquiry.thread_id.as_deref())
-        .bind(inquiry.assigned_to)
-        .bind(inquiry.assigned_at)
-        .bind(inquiry.search_document())
-        .execute(connection)
-        .await
-        .map(drop))
+pub(super) async fn insert(work: &mut Work, inquiries: &[(&Inquiry, LoadRule)]) -> HubResult<()> {
+    insert_rows!(
+        &mut work.tx,
+        "inquiries (id, version, created_at, updated_at, customer_id, subject, message, status, priority, category, \
+         channel, external_id, thread_id, assigned_to, assigned_at, search)",
+        inquiries,
+        |one, values| {
+            let (inquiry, _) = one;
+            values
+                .push_bind(inquiry.id)
+                .push_bind(inquiry.version)
+                .push_bind(inquiry.created_at)
+                .push_bind(inquiry.updated_at)
+                .push_bind(inquiry.customer_id)
+                .push_bind(inquiry.subject.as_str())
+                .push_bind(inquiry.message.as_str())
+                .push_bind(inquiry.status)
+                .push_bind(inquiry.priority)
+                .push_bind(inquiry.category.as_str())
+                .push_bind(inquiry.channel.as_str())
+                .push_bind(inquiry.external_id.as_deref())
+                .push_bind(inquiry.thread_id.as_deref())
+                .push_bind(inquiry.assigned_to)
+                .push_bind(inquiry.assigned_at)
+                .push_bind(inquiry.search_document())
+        }
+    )
     .map_err(failed)?;
-    move_load(work, None, inquiry.load_on(), load, inquiry.updated_at).await
+    // In the order of the CSOs' ids, as everywhere.
+    let mut loads: BTreeMap<(Uuid, bool), (i64, Timestamp)> = BTreeMap::new();
+    for (inquiry, rule) in inquiries {
+        let Some(cso) = inquiry.load_on() else { continue };
+        let load = loads.entry((cso, *rule == LoadRule::WithinCapacity)).or_insert((0, inquiry.updated_at));
+        load.0 += 1;
+    }
+    for ((cso, within_capacity), (count, at)) in loads {
+        if !users::take_load(work, cso, count, at, within_capacity).await? {
+            return Err(HubError::NoRoom);
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn update(
@@ -285,40 +303,39 @@ pub(super) async fn update(
     move_load(work, before.load_on(), after.load_on(), load, after.updated_at).await
 }
 
-pub(super) async fn insert_message(work: &mut Work, message: &ConversationMessage) -> HubResult<()> {
-    const SQL: &str = "insert into messages \
-        (id, created_at, inquiry_id, direction, message, author_id, response_id, external_id, metadata) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(message.id)
-        .bind(message.created_at)
-        .bind(message.inquiry_id)
-        .bind(message.direction)
-        .bind(&message.message)
-        .bind(message.author_id)
-        .bind(message.response_id)
-        .bind(message.external_id.as_deref())
-        .bind(message.metadata.as_ref().map(Json))
-        .execute(connection)
-        .await
-        .map(drop))
+pub(super) async fn insert_messages(work: &mut Work, messages: &[&ConversationMessage]) -> HubResult<()> {
+    insert_rows!(
+        &mut work.tx,
+        "messages (id, created_at, inquiry_id, direction, message, author_id, response_id, external_id, metadata)",
+        messages,
+        |message, values| values
+            .push_bind(message.id)
+            .push_bind(message.created_at)
+            .push_bind(message.inquiry_id)
+            .push_bind(message.direction)
+            .push_bind(message.message.as_str())
+            .push_bind(message.author_id)
+            .push_bind(message.response_id)
+            .push_bind(message.external_id.as_deref())
+            .push_bind(message.metadata.as_ref().map(Json))
+    )
     .map_err(failed)
 }
 
-pub(super) async fn insert_assignment(work: &mut Work, assignment: &Assignment) -> HubResult<()> {
-    const SQL: &str = "insert into assignments \
-        (id, created_at, inquiry_id, assignee_id, reason, actor_id, candidates) values ($1, $2, $3, $4, $5, $6, $7)";
-    write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(assignment.id)
-        .bind(assignment.created_at)
-        .bind(assignment.inquiry_id)
-        .bind(assignment.assignee_id)
-        .bind(assignment.reason)
-        .bind(assignment.actor_id)
-        .bind(Json(&assignment.candidates))
-        .execute(connection)
-        .await
-        .map(drop))
+pub(super) async fn insert_assignments(work: &mut Work, assignments: &[&Assignment]) -> HubResult<()> {
+    insert_rows!(
+        &mut work.tx,
+        "assignments (id, created_at, inquiry_id, assignee_id, reason, actor_id, candidates)",
+        assignments,
+        |assignment, values| values
+            .push_bind(assignment.id)
+            .push_bind(assignment.created_at)
+            .push_bind(assignment.inquiry_id)
+            .push_bind(assignment.assignee_id)
+            .push_bind(assignment.reason)
+            .push_bind(assignment.actor_id)
+            .push_bind(Json(&assignment.candidates))
+    )
     .map_err(failed)
 }
 
@@ -327,7 +344,7 @@ pub(super) async fn hand_on(
     work: &mut Work,
     user_id: Uuid,
     all: bool,
-    by: Option<(Uuid, String)>,
+    by: Option<&(Uuid, String)>,
     at: Timestamp,
 ) -> HubResult<()> {
     const SQL: &str =
@@ -344,23 +361,20 @@ pub(super) async fn hand_on(
         // Waiting work is pending work: whoever takes it up starts it anew.
         handed_on.status = InquiryStatus::Pending;
         update(work, &inquiry, &handed_on, LoadRule::Any).await?;
-        insert_assignment(
-            work,
-            &Assignment {
-                id: new_id(),
-                created_at: at,
-                inquiry_id: inquiry.id,
-                assignee_id: None,
-                reason: Reason::HandedOn,
-                actor_id: by.as_ref().map(|(id, _)| *id),
-                candidates: Vec::new(),
-            },
-        )
-        .await?;
+        let handed_back = Assignment {
+            id: new_id(),
+            created_at: at,
+            inquiry_id: inquiry.id,
+            assignee_id: None,
+            reason: Reason::HandedOn,
+            actor_id: by.map(|(id, _)| *id),
+            candidates: Vec::new(),
+        };
+        insert_assignments(work, &[&handed_back]).await?;
         let entity = (EntityType::Inquiry, inquiry.id);
         let mut event =
             Event::of(new_id(), EventType::InquiryUnassigned, entity, Some(&inquiry), &handed_on, at);
-        if let Some((actor, request_id)) = &by {
+        if let Some((actor, request_id)) = by {
             event = event.by(*actor, request_id);
         }
         work.events.push(event);
@@ -383,7 +397,7 @@ async fn move_load(
         users::drop_load(work, from).await?;
     }
     if let Some(to) = to
-        && !users::take_load(work, to, at, rule == LoadRule::WithinCapacity).await?
+        && !users::take_load(work, to, 1, at, rule == LoadRule::WithinCapacity).await?
     {
         return Err(HubError::NoRoom);
     }

@@ -1,97 +1,154 @@
-//! What must be known to take a channel's message in.
+//! What must be known to take a channel's messages in.
+
+use std::collections::HashMap;
 
 use actix::{Handler, Message, ResponseFuture};
-use sqlx::{query, query_as, query_scalar};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::bulk::{insert_rows, portions};
 use super::cache::Storage;
 use super::commit::Work;
-use super::db::{failed, read, write_tx};
+use super::db::{Db, failed, read};
 use crate::domain::Timestamp;
 use crate::domain::customer::{Customer, email_key};
 use crate::domain::inquiry::Inquiry;
 use crate::error::{HubError, HubResult};
 
 store_actor!(
-    /// Looks up what an inbound message belongs to.
+    /// Looks up what inbound messages belong to.
     IntakeStore
 );
 
+/// What a channel has brought before, and who and what its messages belong to. In a fixed number of statements for
+/// every 64 messages.
 #[derive(Debug, Message)]
-#[rtype(result = "HubResult<Belonging>")]
-pub struct FindBelonging {
+#[rtype(result = "HubResult<Belongings>")]
+pub struct FindBelongings(pub Vec<Sought>);
+
+/// What one message says of itself.
+#[derive(Clone, Debug)]
+pub struct Sought {
     pub channel: String,
-    pub external_id: Option<String>,
+    pub identity: Option<String>,
     pub thread_id: Option<String>,
     pub email: String,
 }
 
 #[derive(Debug, Default)]
-pub struct Belonging {
-    /// The inquiry this very message was taken into before.
-    pub taken_into: Option<Uuid>,
-    pub customer: Option<Customer>,
-    /// The inquiry whose conversation it continues.
-    pub thread: Option<Inquiry>,
+pub struct Belongings {
+    /// By channel and identity: the inquiry a message was taken into before.
+    pub taken: HashMap<(String, String), Uuid>,
+    /// By [`email_key`].
+    pub customers: HashMap<String, Customer>,
+    /// By channel, thread and customer: the inquiry whose conversation it is.
+    pub threads: HashMap<(String, String, Uuid), Inquiry>,
 }
 
-impl Handler<FindBelonging> for IntakeStore {
-    type Result = ResponseFuture<HubResult<Belonging>>;
+impl Handler<FindBelongings> for IntakeStore {
+    type Result = ResponseFuture<HubResult<Belongings>>;
 
-    fn handle(&mut self, find: FindBelonging, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, FindBelongings(sought): FindBelongings, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const INBOX: &str = "select inquiry_id from inbox where channel = $1 and external_id = $2";
-            const CUSTOMER: &str = "select * from customers where email_key = $1 and deleted_at is null";
-            const THREAD: &str = "select * from inquiries where channel = $1 and thread_id = $2 and customer_id = $3 \
-                order by created_at desc, id desc limit 1";
-            let mut belonging = Belonging::default();
-            if let Some(external_id) = &find.external_id {
-                belonging.taken_into = read!(&db, |pool| query_scalar(INBOX)
-                    .bind(&find.channel)
-                    .bind(external_id)
-                    .fetch_optional(pool)
-                    .await)
-                .map_err(failed)?;
-                if belonging.taken_into.is_some() {
-                    return Ok(belonging);
-                }
+            let mut found = Belongings::default();
+            for portion in portions(&sought) {
+                find_taken(&db, portion, &mut found).await?;
+                find_customers(&db, portion, &mut found).await?;
+                find_threads(&db, portion, &mut found).await?;
             }
-            let key = email_key(&find.email);
-            belonging.customer = read!(&db, |pool| query_as(CUSTOMER).bind(&key).fetch_optional(pool).await)
-                .map_err(failed)?;
-            if let (Some(customer), Some(thread_id)) = (&belonging.customer, &find.thread_id) {
-                belonging.thread = read!(&db, |pool| query_as(THREAD)
-                    .bind(&find.channel)
-                    .bind(thread_id)
-                    .bind(customer.id)
-                    .fetch_optional(pool)
-                    .await)
-                .map_err(failed)?;
-            }
-            Ok(belonging)
+            Ok(found)
         })
     }
 }
 
-/// `Contended` when the message was taken in meanwhile: looking again will show it.
-pub(super) async fn insert(
-    work: &mut Work,
-    channel: &str,
-    external_id: &str,
-    inquiry_id: Uuid,
-    at: Timestamp,
-) -> HubResult<()> {
-    const SQL: &str =
-        "insert into inbox (channel, external_id, inquiry_id, created_at) values ($1, $2, $3, $4)";
-    write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(channel)
-        .bind(external_id)
-        .bind(inquiry_id)
-        .bind(at)
-        .execute(connection)
-        .await
-        .map(drop))
+async fn find_taken(db: &Db, sought: &[Sought], found: &mut Belongings) -> HubResult<()> {
+    let identities: Vec<_> = sought
+        .iter()
+        .filter_map(|one| one.identity.as_ref().map(|identity| (&one.channel, identity)))
+        .collect();
+    for portion in portions(&identities) {
+        let taken: Vec<(String, String, Uuid)> = read!(db, |pool| {
+            let mut query = QueryBuilder::new(
+                "select channel, external_id, inquiry_id from inbox where (channel, external_id) in (",
+            );
+            query.push_values(portion, |mut values, (channel, identity)| {
+                values.push_bind(channel.as_str()).push_bind(identity.as_str());
+            });
+            query.push(")");
+            query.build_query_as().fetch_all(pool).await
+        })
+        .map_err(failed)?;
+        found.taken.extend(taken.into_iter().map(|(channel, identity, id)| ((channel, identity), id)));
+    }
+    Ok(())
+}
+
+async fn find_customers(db: &Db, sought: &[Sought], found: &mut Belongings) -> HubResult<()> {
+    let customers: Vec<Customer> = read!(db, |pool| {
+        let mut query =
+            QueryBuilder::new("select * from customers where deleted_at is null and email_key in (");
+        let mut keys = query.separated(", ");
+        for one in sought {
+            keys.push_bind(email_key(&one.email));
+        }
+        query.push(")");
+        query.build_query_as().fetch_all(pool).await
+    })
+    .map_err(failed)?;
+    found.customers.extend(customers.into_iter().map(|customer| (email_key(&customer.email), customer)));
+    Ok(())
+}
+
+async fn find_threads(db: &Db, sought: &[Sought], found: &mut Belongings) -> HubResult<()> {
+    let threads: Vec<_> = sought
+        .iter()
+        .filter_map(|one| {
+            let customer = found.customers.get(&email_key(&one.email))?;
+            Some((one.channel.clone(), one.thread_id.clone()?, customer.id))
+        })
+        .collect();
+    for portion in portions(&threads) {
+        // Of several inquiries the youngest is kept: it comes last.
+        let inquiries: Vec<Inquiry> = read!(db, |pool| {
+            let mut query =
+                QueryBuilder::new("select * from inquiries where (channel, thread_id, customer_id) in (");
+            query.push_values(portion, |mut values, (channel, thread_id, customer_id)| {
+                values.push_bind(channel.as_str()).push_bind(thread_id.as_str()).push_bind(*customer_id);
+            });
+            query.push(") order by created_at, id");
+            query.build_query_as().fetch_all(pool).await
+        })
+        .map_err(failed)?;
+        for inquiry in inquiries {
+            let Some(thread_id) = inquiry.thread_id.clone() else { continue };
+            found.threads.insert((inquiry.channel.clone(), thread_id, inquiry.customer_id), inquiry);
+        }
+    }
+    Ok(())
+}
+
+/// A message of a channel that was taken in.
+#[derive(Clone, Debug)]
+pub struct InboxEntry {
+    pub channel: String,
+    pub identity: String,
+    pub inquiry_id: Uuid,
+    pub at: Timestamp,
+}
+
+/// `Contended` when one was taken in meanwhile: looking again will show it.
+pub(super) async fn insert(work: &mut Work, entries: &[&InboxEntry]) -> HubResult<()> {
+    insert_rows!(
+        &mut work.tx,
+        "inbox (channel, external_id, inquiry_id, created_at)",
+        entries,
+        |entry, values| values
+            .push_bind(entry.channel.as_str())
+            .push_bind(entry.identity.as_str())
+            .push_bind(entry.inquiry_id)
+            .push_bind(entry.at)
+    )
     .map_err(|error| match error.as_database_error() {
         Some(database) if database.is_unique_violation() => HubError::Contended,
         Some(_) | None => failed(error),

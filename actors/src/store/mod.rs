@@ -24,6 +24,7 @@ macro_rules! store_actor {
 }
 
 mod bind;
+mod bulk;
 pub mod cache;
 mod commit;
 mod db;
@@ -33,11 +34,12 @@ mod list;
 pub mod api_keys;
 pub mod audit;
 pub mod customers;
+pub mod dead_letters;
 pub mod deliveries;
 pub mod idempotency;
 pub mod inquiries;
 pub mod intake;
-mod outbox;
+pub mod outbox;
 pub mod responses;
 pub mod sessions;
 pub mod stats;

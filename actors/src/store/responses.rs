@@ -1,9 +1,12 @@
+use std::collections::HashMap;
+
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
-use sqlx::{query, query_as};
+use sqlx::{QueryBuilder, query, query_as};
 use uuid::Uuid;
 
 use super::bind::from_row;
+use super::bulk::{portions, push_ids};
 use super::cache::{CacheKey, Storage};
 use super::commit::{Work, one_row};
 use super::db::{failed, read, write_tx};
@@ -81,6 +84,32 @@ impl Handler<GetResponse> for ResponseStore {
                         .map_err(failed)
                 })
                 .await
+        })
+    }
+}
+
+/// Past the cache.
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<HashMap<Uuid, Response>>")]
+pub struct FindResponses(pub Vec<Uuid>);
+
+impl Handler<FindResponses> for ResponseStore {
+    type Result = ResponseFuture<HubResult<HashMap<Uuid, Response>>>;
+
+    fn handle(&mut self, FindResponses(ids): FindResponses, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let mut found = HashMap::new();
+            for portion in portions(&ids) {
+                let responses: Vec<Response> = read!(&db, |pool| {
+                    let mut query = QueryBuilder::new("select * from responses where id in (");
+                    push_ids!(query, portion);
+                    query.build_query_as().fetch_all(pool).await
+                })
+                .map_err(failed)?;
+                found.extend(responses.into_iter().map(|response| (response.id, response)));
+            }
+            Ok(found)
         })
     }
 }

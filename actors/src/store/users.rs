@@ -269,21 +269,23 @@ pub(super) async fn confirm_password(
     one_row(affected)
 }
 
-/// One more inquiry for a CSO. `within_capacity` makes it conditional; `false` is answered when there is no
+/// `count` more inquiries for a CSO. `within_capacity` makes it conditional; `false` is answered when there is no
 /// room. The row's lock is what keeps two instances from filling the last place twice.
 pub(super) async fn take_load(
     work: &mut Work,
     user_id: Uuid,
+    count: i64,
     at: Timestamp,
     within_capacity: bool,
 ) -> HubResult<bool> {
-    const ANY: &str = "update cso_loads set open = open + 1, last_assigned_at = $2 where user_id = $1";
-    const WITHIN: &str = "update cso_loads set open = open + 1, last_assigned_at = $2 \
-        where user_id = $1 and accepting and open < capacity";
+    const ANY: &str = "update cso_loads set open = open + $3, last_assigned_at = $2 where user_id = $1";
+    const WITHIN: &str = "update cso_loads set open = open + $3, last_assigned_at = $2 \
+        where user_id = $1 and accepting and open + $3 <= capacity";
     let sql = if within_capacity { WITHIN } else { ANY };
     let affected = write_tx!(&mut work.tx, |connection| query(sql)
         .bind(user_id)
         .bind(at)
+        .bind(count)
         .execute(connection)
         .await
         .map(|done| done.rows_affected()))

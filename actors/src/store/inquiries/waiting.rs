@@ -36,7 +36,7 @@ impl Handler<ListWaiting> for InquiryStore {
                 and (t.priority < $1 or (t.created_at, t.id) > ($2, $3)) \
             order by t.priority desc, t.created_at, t.id limit $4";
         let db = self.storage.db.clone();
-        let rank = after.map_or(i16::MAX, |place| place.priority.rank());
+        let rank = after.map_or(i16::MAX, |place| place.priority.0.rank());
         let (time, id) = (after.map(|place| place.created_at), after.map(|place| place.id));
         Box::pin(async move {
             read!(&db, |pool| query_as(SQL).bind(rank).bind(time).bind(id).bind(limit).fetch_all(pool).await)

@@ -1,0 +1,58 @@
+//! What the hub asks of its edges: a broker and a mail server. They arrive as `Recipient`s, so that nothing in here
+//! knows which ones they are.
+
+use actix::{Message, Recipient};
+
+use crate::domain::cloud_event::CloudEvent;
+use crate::domain::dead_letter::BuriedMessage;
+use crate::domain::delivery::OutboundMessage;
+use crate::error::HubResult;
+
+/// The edges a hub runs with.
+#[derive(Clone)]
+pub struct Ports {
+    pub broker: Recipient<Publish>,
+    /// Sends replies of the channel `email` itself, where there is a mail server.
+    pub mail: Option<Recipient<SendMail>>,
+}
+
+/// Publishes all, in this order, and waits for the broker to answer for each. One outcome a message.
+///
+/// # Errors
+/// `Unavailable`: there is no connection. Whether any message got through is not known.
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Vec<Outcome>>")]
+pub struct Publish(pub Vec<Outgoing>);
+
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    Event(CloudEvent),
+    /// A queue must take it, or it is `Unroutable`.
+    Delivery(OutboundMessage),
+    DeadLetter(BuriedMessage),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The broker has it for good.
+    Confirmed,
+    /// No queue is bound for it; the broker has sent it back.
+    Unroutable,
+    /// Refused, or not confirmed in time. The broker may have it all the same.
+    Unconfirmed,
+}
+
+/// Sends one reply to its customer. Never fails as a message: what happened is the outcome.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "MailOutcome")]
+pub struct SendMail(pub OutboundMessage);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailOutcome {
+    /// The mail server has taken it.
+    Sent,
+    /// The mail server has not taken it.
+    Failed { reason: String, permanent: bool },
+    /// The connection broke at a moment when the server may or may not have taken it.
+    Unknown { reason: String },
+}

@@ -1,0 +1,63 @@
+//! Many rows in few statements.
+
+/// Rows a statement has. Few sizes, so that each connection prepares few statements and uses them again.
+const SIZES: [usize; 4] = [64, 16, 4, 1];
+
+/// The rows in portions of these sizes, in order.
+pub(super) fn portions<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|&size| size <= rest.len())?;
+        let (portion, after) = rest.split_at(size);
+        rest = after;
+        Some(portion)
+    })
+}
+
+/// `insert_rows!(tx, "table (columns)", rows, |row, values| values.push_bind(row.id)...)`, rows being a slice.
+macro_rules! insert_rows {
+    ($tx:expr, $into:literal, $rows:expr, |$row:ident, $values:ident| $push:expr) => {
+        async {
+            for portion in $crate::store::bulk::portions($rows) {
+                $crate::store::db::write_tx!($tx, |connection| {
+                    let mut query = sqlx::QueryBuilder::new(concat!("insert into ", $into, " "));
+                    query.push_values(portion, |mut $values, $row| {
+                        $push;
+                    });
+                    query.build().execute(connection).await.map(drop)
+                })?;
+            }
+            Ok::<(), sqlx::Error>(())
+        }
+        .await
+    };
+}
+
+/// The rest of `column in (`: the values, and the parenthesis.
+macro_rules! push_ids {
+    ($query:expr, $ids:expr) => {{
+        let mut list = $query.separated(", ");
+        for id in $ids {
+            list.push_bind(*id);
+        }
+        $query.push(")");
+    }};
+}
+
+pub(super) use {insert_rows, push_ids};
+
+#[cfg(test)]
+mod tests {
+    use super::portions;
+
+    #[test]
+    fn portions_hold_every_row_once_in_order() {
+        for count in [0, 1, 3, 4, 5, 63, 64, 100, 1000] {
+            let rows: Vec<_> = (0..count).collect();
+            let again: Vec<_> = portions(&rows).flatten().copied().collect();
+            assert_eq!(again, rows);
+        }
+        let sizes: Vec<_> = portions(&[(); 87]).map(<[()]>::len).collect();
+        assert_eq!(sizes, [64, 16, 4, 1, 1, 1]);
+    }
+}
