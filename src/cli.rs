@@ -1,5 +1,7 @@
 //! The command line.
 
+mod dead_letters;
+
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +41,9 @@ enum Command {
     /// Manage users.
     #[command(subcommand)]
     User(UserCommand),
+    /// See to messages that gateways published and the hub could not take.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
     /// Load a realistic demo data set into an empty hub.
     Demo,
     /// Print the OpenAPI 3.1 document.
@@ -84,6 +89,7 @@ impl Cli {
             Command::Serve => serve(settings).await,
             Command::Migrate => migrate(&settings).await,
             Command::User(UserCommand::Create(arguments)) => create_user(&settings, arguments).await,
+            Command::DeadLetters(command) => see_to_dead_letters(&settings, command).await,
             Command::Demo => load_demo(&settings).await,
             Command::Openapi => Ok(()),
         })
@@ -134,6 +140,14 @@ async fn migrate(settings: &Settings) -> Result<(), Failure> {
 async fn load_demo(settings: &Settings) -> Result<(), Failure> {
     let _lock = lock_database(&settings.database)?;
     demo::load(settings).await
+}
+
+async fn see_to_dead_letters(settings: &Settings, command: dead_letters::DeadLetters) -> Result<(), Failure> {
+    let _lock = if command.writes() { lock_database(&settings.database)? } else { None };
+    let hub = offline_hub(settings, Clock::system()).await?;
+    let outcome = dead_letters::run(&hub, command).await;
+    hub.shutdown(settings.shutdown.timeout).await;
+    outcome
 }
 
 async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<(), Failure> {

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::{
-    api_keys, audit, auth, customers, deliveries, health, inbound, inquiries, metrics, responses, stats,
-    users,
+    api_keys, audit, auth, customers, dead_letters, deliveries, health, inbound, inquiries, metrics,
+    responses, stats, users,
 };
 
 #[derive(OpenApi)]
@@ -32,6 +32,7 @@ use super::{
         responses::withdraw, responses::approve, responses::reject, responses::history,
         api_keys::list, api_keys::create, api_keys::revoke,
         inbound::take_in, deliveries::list, deliveries::confirm, deliveries::fail,
+        dead_letters::list, dead_letters::read, dead_letters::replay, dead_letters::discard,
         audit::list, stats::read,
         health::health, health::live, health::ready, metrics::metrics,
     ),

@@ -9,6 +9,7 @@ mod bad_input;
 mod cache;
 mod conventions;
 mod customers;
+mod dead_letters;
 mod document;
 mod gateways;
 mod harness;
