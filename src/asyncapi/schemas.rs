@@ -22,6 +22,10 @@ use utoipa::openapi::schema::Schema;
 use uuid::Uuid;
 
 type Schemas = BTreeMap<String, Value>;
+type Add = fn(&mut Schemas);
+
+/// What the data of every event has besides its entity.
+const ACTED: &str = "Acted";
 
 /// With all that they refer to.
 pub(super) fn schemas() -> Schemas {
@@ -61,7 +65,7 @@ pub(super) fn reference(path: &[&str]) -> Value {
 }
 
 /// The type that events about an entity carry, if there are any.
-fn data_of(entity: EntityType) -> Option<(Value, fn(&mut Schemas))> {
+fn data_of(entity: EntityType) -> Option<(Value, Add)> {
     match entity {
         EntityType::Customer => Some((schema_of::<Customer>(), add::<Customer>)),
         EntityType::Inquiry => Some((schema_of::<Inquiry>(), add::<Inquiry>)),
@@ -71,8 +75,6 @@ fn data_of(entity: EntityType) -> Option<(Value, fn(&mut Schemas))> {
         EntityType::Session | EntityType::Delivery | EntityType::ApiKey => None,
     }
 }
-
-const ACTED: &str = "Acted";
 
 /// What [`Event::published_data`](nexus_actors::domain::Event::published_data) adds.
 fn acted() -> Value {
