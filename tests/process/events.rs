@@ -13,7 +13,7 @@ use crate::hub::{printed, run};
 use crate::restarts::in_a_directory;
 use crate::schemas::{Schemas, expect_valid};
 
-/// The demo has no broker and no gateway, and nobody in it leaves or makes a mistake. The API's tests see to these.
+/// The demo has no gateway, and not everything happens in a month. The API's tests see to these.
 const NOT_IN_THE_DEMO: &[EventType] = &[
     EventType::CustomerDeleted,
     EventType::InquiryUpdated,
