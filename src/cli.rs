@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::{App, hub_settings, lock_database, open_storage};
 use crate::sessions::Passwords;
 use crate::settings::{LogFormat, Settings};
-use crate::{bootstrap, demo, http};
+use crate::{asyncapi, bootstrap, demo, http};
 
 /// Why the process ends with a failure, in one line.
 type Failure = Box<dyn std::error::Error>;
@@ -46,8 +46,10 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     /// Load a realistic demo data set into an empty hub.
     Demo,
-    /// Print the OpenAPI 3.1 document.
+    /// Print the OpenAPI 3.1 document: what clients send over HTTP.
     Openapi,
+    /// Print the AsyncAPI 3.0 document: what crosses the broker.
+    Asyncapi,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,9 +78,12 @@ impl Cli {
     /// Runs the command inside an actix system.
     pub async fn run(self) -> ExitCode {
         let command = self.command.unwrap_or(Command::Serve);
-        // Needs no settings, so that it works anywhere.
+        // These need no settings, so that they work anywhere.
         if let Command::Openapi = command {
             return ended(print_openapi());
+        }
+        if let Command::Asyncapi = command {
+            return ended(print_asyncapi());
         }
         let settings = match Settings::load(&self.config_dir, std::env::vars()) {
             Ok(settings) => settings,
@@ -91,7 +96,7 @@ impl Cli {
             Command::User(UserCommand::Create(arguments)) => create_user(&settings, arguments).await,
             Command::DeadLetters(command) => see_to_dead_letters(&settings, command).await,
             Command::Demo => load_demo(&settings).await,
-            Command::Openapi => Ok(()),
+            Command::Openapi | Command::Asyncapi => Ok(()),
         })
     }
 }
@@ -210,6 +215,11 @@ fn read_password(from_stdin: bool) -> Result<String, Failure> {
 
 fn print_openapi() -> Result<(), Failure> {
     println!("{}", http::openapi::document().to_pretty_json()?);
+    Ok(())
+}
+
+fn print_asyncapi() -> Result<(), Failure> {
+    println!("{}", serde_json::to_string_pretty(&asyncapi::document())?);
     Ok(())
 }
 

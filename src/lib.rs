@@ -1,6 +1,7 @@
 //! The server around the hub's actors: settings, HTTP, sessions and the command line.
 
 pub mod app;
+pub mod asyncapi;
 mod bootstrap;
 pub mod broker;
 pub mod cli;

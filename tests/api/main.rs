@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod assignment;
+mod asyncapi;
 mod auth;
 mod bad_input;
 mod cache;
