@@ -16,6 +16,7 @@ mod hostile;
 mod idempotency;
 mod inquiries;
 mod lists;
+mod mail;
 mod openapi;
 mod origins;
 mod panics;
