@@ -509,6 +509,8 @@ mod tests {
         assert!(message(&[("PORT", "abc")]).contains("PORT"), "{}", message(&[("PORT", "abc")]));
         assert!(message(&[("JWT_EXPIRATION", "soon")]).contains("JWT_EXPIRATION"));
         assert!(message(&[("DATABASE_URL", "mysql://x")]).contains("DATABASE_URL"));
+        assert!(message(&[("SMTP_URL", "http://x")]).contains("SMTP_URL"));
+        assert!(message(&[("SMTP_URL", "smtp://x")]).contains("SMTP_FROM"));
         assert!(message(&[("NEXUS__SERVER__PROT", "1")]).contains("prot"));
         assert!(message(&[("RATE_LIMIT_LIMIT", "0")]).contains("RATE_LIMIT_LIMIT"));
     }

@@ -18,6 +18,8 @@ use super::settings::Server;
 
 /// Open at a time. Servers commonly allow one client 10 to 50.
 const AT_A_TIME: usize = 10;
+/// A name may stand for several addresses; one that does not answer must not use up the time of the others.
+const EACH_ADDRESS: Duration = Duration::from_secs(10);
 /// Servers close idle connections themselves, some of them after a minute.
 const IDLE: Duration = Duration::from_secs(30);
 /// Leaving politely is worth no more than this.
@@ -88,8 +90,8 @@ impl Connections {
             Tls::Wrapper(parameters) => Some(parameters.clone()),
             _ => None,
         };
-        let connecting =
-            AsyncSmtpConnection::connect_tokio1((host.as_str(), *port), None, &hello, from_the_start, None);
+        let (address, patience) = ((host.as_str(), *port), Some(EACH_ADDRESS));
+        let connecting = AsyncSmtpConnection::connect_tokio1(address, patience, &hello, from_the_start, None);
         let mut smtp = connecting.await.map_err(no_connection)?;
         match tls {
             Tls::Required(parameters) => {

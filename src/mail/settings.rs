@@ -141,7 +141,7 @@ fn credentials(url: &Url) -> Result<Option<Credentials>, String> {
 fn sender(text: &str) -> Option<Mailbox> {
     let given = Mailbox::from_str(text).ok()?;
     let name = given.name.as_deref().map(single_line).filter(|name| !name.is_empty());
-    let mailbox = Mailbox::new(name, in_ascii(&given.email.to_string())?);
+    let mailbox = Mailbox::new(name, in_ascii(given.email.as_ref())?);
     // Lettre reads the header that it has written once more, so it must be able to.
     (mailbox.email.user().is_ascii() && Mailbox::from_str(&mailbox.to_string()).is_ok()).then_some(mailbox)
 }

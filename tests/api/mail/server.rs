@@ -115,6 +115,8 @@ impl MailServer {
                 Some(text.starts_with(['2', '3']))
             }
             Manner::Close(command) if command == verb => None,
+            // Whom it would not let in now, it does not keep either.
+            Manner::Greet(_) | Manner::Close("EHLO") | Manner::Answer("AUTH", _) if verb == "RSET" => None,
             Manner::Silent(command) if command == verb => Some(false),
             _ => {
                 say(match verb {
