@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::bootstrap;
 use crate::broker::LocalBroker;
 use crate::http::{HttpState, Metrics, application, listed};
+use crate::mail::{BadSetting, MailSender};
 use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{DatabaseSettings, Settings};
 
@@ -81,7 +82,9 @@ impl App {
         let hub_settings = hub_settings(&settings, cores_unless(settings.actors.threads));
         let supervision = Supervision::new(Restarts::default());
         let broker = supervision.start(&Arbiter::new().handle(), "Broker", |_| LocalBroker);
-        let ports = Ports { broker: broker.recipient(), mail: None };
+        let mail = MailSender::start(&settings.smtp, &supervision, clock.clone())
+            .map_err(|BadSetting { setting, problem }| StartError::Setting { setting, problem })?;
+        let ports = Ports { broker: broker.recipient(), mail };
         let hub = Hub::start(hub_settings, supervision, Some(ports), storage, clock);
         let readiness = Readiness::default();
         let state = HttpState {

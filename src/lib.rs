@@ -7,5 +7,6 @@ pub mod broker;
 pub mod cli;
 mod demo;
 pub mod http;
+pub mod mail;
 pub mod sessions;
 pub mod settings;

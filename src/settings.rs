@@ -7,6 +7,8 @@ use std::time::Duration;
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 use serde::{Deserialize, Deserializer};
 
+use crate::mail::{BadSetting, SmtpSettings};
+
 /// Compiled in, so that the binary runs without its source tree.
 const DEFAULTS: &str = include_str!("../config/default.toml");
 const PRODUCTION: &str = include_str!("../config/production.toml");
@@ -27,6 +29,7 @@ pub struct Settings {
     pub rate_limit: RateLimitSettings,
     pub http: HttpSettings,
     pub delivery: DeliverySettings,
+    pub smtp: SmtpSettings,
     pub actors: ActorSettings,
     pub log: LogSettings,
     pub shutdown: ShutdownSettings,
@@ -236,6 +239,9 @@ impl Settings {
         {
             return refuse("REDIS_URL", "must begin with redis:// or rediss://");
         }
+        if let Err(BadSetting { setting, problem }) = self.smtp.check() {
+            return refuse(setting, &problem);
+        }
         if self.bootstrap.admin_email.is_empty() != self.bootstrap.admin_password.is_empty() {
             let missing = if self.bootstrap.admin_email.is_empty() {
                 "BOOTSTRAP_ADMIN_EMAIL"
@@ -316,6 +322,8 @@ const NAMES: &[(&str, &str)] = &[
     ("PORT", "server.port"),
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
+    ("SMTP_URL", "smtp.url"),
+    ("SMTP_FROM", "smtp.from"),
     ("JWT_SECRET", "auth.jwt_secret"),
     ("JWT_REFRESH_SECRET", "auth.jwt_refresh_secret"),
     ("JWT_EXPIRATION", "auth.access_ttl"),
@@ -402,7 +410,7 @@ impl Source for Variables {
 }
 
 /// A humantime text, or a bare number of seconds.
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Given {
@@ -501,6 +509,8 @@ mod tests {
         assert!(message(&[("PORT", "abc")]).contains("PORT"), "{}", message(&[("PORT", "abc")]));
         assert!(message(&[("JWT_EXPIRATION", "soon")]).contains("JWT_EXPIRATION"));
         assert!(message(&[("DATABASE_URL", "mysql://x")]).contains("DATABASE_URL"));
+        assert!(message(&[("SMTP_URL", "http://x")]).contains("SMTP_URL"));
+        assert!(message(&[("SMTP_URL", "smtp://x")]).contains("SMTP_FROM"));
         assert!(message(&[("NEXUS__SERVER__PROT", "1")]).contains("prot"));
         assert!(message(&[("RATE_LIMIT_LIMIT", "0")]).contains("RATE_LIMIT_LIMIT"));
     }

@@ -18,6 +18,7 @@ mod hostile;
 mod idempotency;
 mod inquiries;
 mod lists;
+mod mail;
 mod openapi;
 mod origins;
 mod panics;
