@@ -5,7 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use nexus_actors::domain::inquiry::is_channel;
 use serde::{Deserialize, Deserializer};
+
+use crate::broker::Address;
+use crate::http::listed;
 
 /// Compiled in, so that the binary runs without its source tree.
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -13,6 +17,10 @@ const PRODUCTION: &str = include_str!("../config/production.toml");
 
 /// Bytes a secret must have in production.
 const MIN_SECRET: usize = 32;
+/// RabbitMQ's names have at most 255 bytes, with the rest of the name behind the prefix.
+const MAX_PREFIX: usize = 100;
+/// Inbound messages in one transaction.
+const MAX_BATCH: usize = 1000;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +30,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub database: DatabaseSettings,
     pub redis: RedisSettings,
+    pub broker: BrokerSettings,
     pub cache: CacheSettings,
     pub auth: AuthSettings,
     pub rate_limit: RateLimitSettings,
@@ -68,6 +77,27 @@ pub struct RedisSettings {
     pub prefix: String,
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerSettings {
+    pub url: String,
+    pub prefix: String,
+    pub channels: String,
+    pub prefetch: u16,
+    pub batch: usize,
+    #[serde(deserialize_with = "duration")]
+    pub confirm_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub connect_timeout: Duration,
+}
+
+// The URL may hold a password.
+impl fmt::Debug for BrokerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerSettings").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -221,7 +251,14 @@ impl Settings {
         !self.redis.url.is_empty()
     }
 
+    pub fn uses_rabbitmq(&self) -> bool {
+        !self.broker.url.is_empty()
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
+        self.broker
+            .check(self.is_production())
+            .map_err(|(setting, problem)| SettingsError::Refused { setting: setting.to_owned(), problem })?;
         let refuse = |setting: &str, problem: &str| {
             Err(SettingsError::Refused { setting: setting.to_owned(), problem: problem.to_owned() })
         };
@@ -288,6 +325,50 @@ impl Settings {
     }
 }
 
+impl BrokerSettings {
+    /// The channels that have a queue for replies.
+    pub fn channels(&self) -> impl Iterator<Item = &str> {
+        listed(&self.channels)
+    }
+
+    fn check(&self, production: bool) -> Result<(), (&'static str, String)> {
+        if !self.url.is_empty() {
+            let address = Address::parse(&self.url).map_err(|problem| ("AMQP_URL", problem.to_owned()))?;
+            if production && address.user() == "guest" {
+                let problem = "must name a user other than guest in production".to_owned();
+                return Err(("AMQP_URL", problem));
+            }
+        }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        if self.prefix.is_empty() || self.prefix.len() > MAX_PREFIX || !self.prefix.chars().all(allowed) {
+            let problem =
+                format!("must be 1 to {MAX_PREFIX} letters, digits, dots, colons, hyphens or underscores");
+            return Err(("NEXUS__BROKER__PREFIX", problem));
+        }
+        if let Some(channel) = self.channels().find(|channel| !is_channel(channel)) {
+            let problem = format!("{channel:?} is no channel: they match [a-z][a-z0-9_-]{{0,31}}");
+            return Err(("NEXUS__BROKER__CHANNELS", problem));
+        }
+        for (setting, is_good) in [
+            ("NEXUS__BROKER__PREFETCH", self.prefetch > 0),
+            ("NEXUS__BROKER__BATCH", (1..=MAX_BATCH).contains(&self.batch)),
+        ] {
+            if !is_good {
+                return Err((setting, format!("must be at least 1, and a batch at most {MAX_BATCH}")));
+            }
+        }
+        for (setting, limit) in [
+            ("NEXUS__BROKER__CONFIRM_TIMEOUT", self.confirm_timeout),
+            ("NEXUS__BROKER__CONNECT_TIMEOUT", self.connect_timeout),
+        ] {
+            if limit.is_zero() {
+                return Err((setting, "must be longer than nothing".to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Environment {
     fn named(name: &str) -> Self {
         match name {
@@ -316,6 +397,7 @@ const NAMES: &[(&str, &str)] = &[
     ("PORT", "server.port"),
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
+    ("AMQP_URL", "broker.url"),
     ("JWT_SECRET", "auth.jwt_secret"),
     ("JWT_REFRESH_SECRET", "auth.jwt_refresh_secret"),
     ("JWT_EXPIRATION", "auth.access_ttl"),
