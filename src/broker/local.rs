@@ -13,6 +13,7 @@ use nexus_actors::port::{Outcome, Publish};
 use nexus_actors::redelivery::Redeliver;
 use nexus_actors::{HubError, HubResult, new_id};
 use serde_json::{Map, Value};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::intake::{Feed, Lost, Received, Source};
@@ -169,13 +170,17 @@ impl LocalBroker {
             body: parcel.body,
         };
         self.subscribers().retain(|subscriber| {
-            let wanted =
-                subscriber.exchange == message.exchange && matches(&subscriber.pattern, &message.routing_key);
-            match wanted.then(|| subscriber.to.try_send(message.clone())) {
-                None => !subscriber.to.is_closed(),
-                Some(Ok(())) => true,
-                Some(Err(mpsc::error::TrySendError::Closed(_))) => false,
-                Some(Err(mpsc::error::TrySendError::Full(_))) => {
+            if subscriber.exchange != message.exchange || !matches(&subscriber.pattern, &message.routing_key)
+            {
+                return !subscriber.to.is_closed();
+            }
+            match subscriber.to.try_reserve() {
+                Ok(place) => {
+                    place.send(message.clone());
+                    true
+                }
+                Err(TrySendError::Closed(())) => false,
+                Err(TrySendError::Full(())) => {
                     tracing::warn!(
                         exchange = subscriber.exchange,
                         "a subscriber lags too far behind; dropped"
