@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::bootstrap;
 use crate::broker::Broker;
 use crate::http::{HttpState, Metrics, application, listed};
+use crate::mail::{BadSetting, MailSender};
 use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{DatabaseSettings, Settings};
 
@@ -80,9 +81,10 @@ impl App {
         let storage = open_storage(&settings, redis.as_ref())?;
         let hub_settings = hub_settings(&settings, cores_unless(settings.actors.threads));
         let supervision = Supervision::new(Restarts::default());
-        let (broker, publisher) = Broker::start(&settings.broker, &supervision)
-            .map_err(|problem| StartError::Setting { setting: "AMQP_URL", problem: problem.to_owned() })?;
-        let ports = Ports { broker: publisher, mail: None };
+        let bad = |BadSetting { setting, problem }| StartError::Setting { setting, problem };
+        let (broker, publisher) = Broker::start(&settings.broker, &supervision).map_err(bad)?;
+        let mail = MailSender::start(&settings.smtp, &supervision, clock.clone()).map_err(bad)?;
+        let ports = Ports { broker: publisher, mail };
         let hub = Hub::start(hub_settings, supervision, Some(ports), storage, clock);
         broker.connect(&hub);
         let readiness = Readiness::default();

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod dead_letters;
+
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,7 +17,7 @@ use crate::app::{App, hub_settings, lock_database, open_storage};
 use crate::broker::Address;
 use crate::sessions::Passwords;
 use crate::settings::{LogFormat, Settings};
-use crate::{bootstrap, demo, http};
+use crate::{asyncapi, bootstrap, demo, http};
 
 /// Why the process ends with a failure, in one line.
 type Failure = Box<dyn std::error::Error>;
@@ -40,10 +42,15 @@ enum Command {
     /// Manage users.
     #[command(subcommand)]
     User(UserCommand),
+    /// See to messages that gateways published and the hub could not take.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
     /// Load a realistic demo data set into an empty hub.
     Demo,
-    /// Print the OpenAPI 3.1 document.
+    /// Print the OpenAPI 3.1 document: what clients send over HTTP.
     Openapi,
+    /// Print the AsyncAPI 3.0 document: what crosses the broker.
+    Asyncapi,
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,9 +79,12 @@ impl Cli {
     /// Runs the command inside an actix system.
     pub async fn run(self) -> ExitCode {
         let command = self.command.unwrap_or(Command::Serve);
-        // Needs no settings, so that it works anywhere.
+        // These need no settings, so that they work anywhere.
         if let Command::Openapi = command {
             return ended(print_openapi());
+        }
+        if let Command::Asyncapi = command {
+            return ended(print_asyncapi());
         }
         let settings = match Settings::load(&self.config_dir, std::env::vars()) {
             Ok(settings) => settings,
@@ -85,8 +95,9 @@ impl Cli {
             Command::Serve => serve(settings).await,
             Command::Migrate => migrate(&settings).await,
             Command::User(UserCommand::Create(arguments)) => create_user(&settings, arguments).await,
+            Command::DeadLetters(command) => see_to_dead_letters(&settings, command).await,
             Command::Demo => load_demo(&settings).await,
-            Command::Openapi => Ok(()),
+            Command::Openapi | Command::Asyncapi => Ok(()),
         })
     }
 }
@@ -138,6 +149,14 @@ async fn migrate(settings: &Settings) -> Result<(), Failure> {
 async fn load_demo(settings: &Settings) -> Result<(), Failure> {
     let _lock = lock_database(&settings.database)?;
     demo::load(settings).await
+}
+
+async fn see_to_dead_letters(settings: &Settings, command: dead_letters::DeadLetters) -> Result<(), Failure> {
+    let _lock = if command.writes() { lock_database(&settings.database)? } else { None };
+    let hub = offline_hub(settings, Clock::system()).await?;
+    let outcome = dead_letters::run(&hub, command).await;
+    hub.shutdown(settings.shutdown.timeout).await;
+    outcome
 }
 
 async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<(), Failure> {
@@ -200,6 +219,11 @@ fn read_password(from_stdin: bool) -> Result<String, Failure> {
 
 fn print_openapi() -> Result<(), Failure> {
     println!("{}", http::openapi::document().to_pretty_json()?);
+    Ok(())
+}
+
+fn print_asyncapi() -> Result<(), Failure> {
+    println!("{}", serde_json::to_string_pretty(&asyncapi::document())?);
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! The server around the hub's actors: settings, HTTP, sessions and the command line.
 
 pub mod app;
+pub mod asyncapi;
 mod bootstrap;
 pub mod broker;
 pub mod cli;
 mod demo;
 pub mod http;
+pub mod mail;
 pub mod sessions;
 pub mod settings;

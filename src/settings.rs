@@ -5,11 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
-use nexus_actors::domain::inquiry::is_channel;
 use serde::{Deserialize, Deserializer};
 
-use crate::broker::Address;
-use crate::http::listed;
+use crate::broker::BrokerSettings;
+use crate::mail::{BadSetting, SmtpSettings};
 
 /// Compiled in, so that the binary runs without its source tree.
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -17,10 +16,6 @@ const PRODUCTION: &str = include_str!("../config/production.toml");
 
 /// Bytes a secret must have in production.
 const MIN_SECRET: usize = 32;
-/// RabbitMQ's names have at most 255 bytes, with the rest of the name behind the prefix.
-const MAX_PREFIX: usize = 100;
-/// Inbound messages in one transaction.
-const MAX_BATCH: usize = 1000;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +31,7 @@ pub struct Settings {
     pub rate_limit: RateLimitSettings,
     pub http: HttpSettings,
     pub delivery: DeliverySettings,
+    pub smtp: SmtpSettings,
     pub actors: ActorSettings,
     pub log: LogSettings,
     pub shutdown: ShutdownSettings,
@@ -77,27 +73,6 @@ pub struct RedisSettings {
     pub prefix: String,
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BrokerSettings {
-    pub url: String,
-    pub prefix: String,
-    pub channels: String,
-    pub prefetch: u16,
-    pub batch: usize,
-    #[serde(deserialize_with = "duration")]
-    pub confirm_timeout: Duration,
-    #[serde(deserialize_with = "duration")]
-    pub connect_timeout: Duration,
-}
-
-// The URL may hold a password.
-impl fmt::Debug for BrokerSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BrokerSettings").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -256,9 +231,6 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        self.broker
-            .check(self.is_production())
-            .map_err(|(setting, problem)| SettingsError::Refused { setting: setting.to_owned(), problem })?;
         let refuse = |setting: &str, problem: &str| {
             Err(SettingsError::Refused { setting: setting.to_owned(), problem: problem.to_owned() })
         };
@@ -272,6 +244,10 @@ impl Settings {
             && !["redis://", "rediss://"].iter().any(|scheme| self.redis.url.starts_with(scheme))
         {
             return refuse("REDIS_URL", "must begin with redis:// or rediss://");
+        }
+        let checked = self.smtp.check().and_then(|()| self.broker.check(self.is_production()));
+        if let Err(BadSetting { setting, problem }) = checked {
+            return refuse(setting, &problem);
         }
         if self.bootstrap.admin_email.is_empty() != self.bootstrap.admin_password.is_empty() {
             let missing = if self.bootstrap.admin_email.is_empty() {
@@ -325,50 +301,6 @@ impl Settings {
     }
 }
 
-impl BrokerSettings {
-    /// The channels that have a queue for replies.
-    pub fn channels(&self) -> impl Iterator<Item = &str> {
-        listed(&self.channels)
-    }
-
-    fn check(&self, production: bool) -> Result<(), (&'static str, String)> {
-        if !self.url.is_empty() {
-            let address = Address::parse(&self.url).map_err(|problem| ("AMQP_URL", problem.to_owned()))?;
-            if production && address.user() == "guest" {
-                let problem = "must name a user other than guest in production".to_owned();
-                return Err(("AMQP_URL", problem));
-            }
-        }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
-        if self.prefix.is_empty() || self.prefix.len() > MAX_PREFIX || !self.prefix.chars().all(allowed) {
-            let problem =
-                format!("must be 1 to {MAX_PREFIX} letters, digits, dots, colons, hyphens or underscores");
-            return Err(("NEXUS__BROKER__PREFIX", problem));
-        }
-        if let Some(channel) = self.channels().find(|channel| !is_channel(channel)) {
-            let problem = format!("{channel:?} is no channel: they match [a-z][a-z0-9_-]{{0,31}}");
-            return Err(("NEXUS__BROKER__CHANNELS", problem));
-        }
-        for (setting, is_good) in [
-            ("NEXUS__BROKER__PREFETCH", self.prefetch > 0),
-            ("NEXUS__BROKER__BATCH", (1..=MAX_BATCH).contains(&self.batch)),
-        ] {
-            if !is_good {
-                return Err((setting, format!("must be at least 1, and a batch at most {MAX_BATCH}")));
-            }
-        }
-        for (setting, limit) in [
-            ("NEXUS__BROKER__CONFIRM_TIMEOUT", self.confirm_timeout),
-            ("NEXUS__BROKER__CONNECT_TIMEOUT", self.connect_timeout),
-        ] {
-            if limit.is_zero() {
-                return Err((setting, "must be longer than nothing".to_owned()));
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Environment {
     fn named(name: &str) -> Self {
         match name {
@@ -398,6 +330,8 @@ const NAMES: &[(&str, &str)] = &[
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
     ("AMQP_URL", "broker.url"),
+    ("SMTP_URL", "smtp.url"),
+    ("SMTP_FROM", "smtp.from"),
     ("JWT_SECRET", "auth.jwt_secret"),
     ("JWT_REFRESH_SECRET", "auth.jwt_refresh_secret"),
     ("JWT_EXPIRATION", "auth.access_ttl"),
@@ -484,7 +418,7 @@ impl Source for Variables {
 }
 
 /// A humantime text, or a bare number of seconds.
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Given {
@@ -583,6 +517,8 @@ mod tests {
         assert!(message(&[("PORT", "abc")]).contains("PORT"), "{}", message(&[("PORT", "abc")]));
         assert!(message(&[("JWT_EXPIRATION", "soon")]).contains("JWT_EXPIRATION"));
         assert!(message(&[("DATABASE_URL", "mysql://x")]).contains("DATABASE_URL"));
+        assert!(message(&[("SMTP_URL", "http://x")]).contains("SMTP_URL"));
+        assert!(message(&[("SMTP_URL", "smtp://x")]).contains("SMTP_FROM"));
         assert!(message(&[("NEXUS__SERVER__PROT", "1")]).contains("prot"));
         assert!(message(&[("RATE_LIMIT_LIMIT", "0")]).contains("RATE_LIMIT_LIMIT"));
     }

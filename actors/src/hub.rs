@@ -35,7 +35,7 @@ use crate::store::sessions::SessionStore;
 use crate::store::stats::StatsStore;
 use crate::store::users::UserStore;
 use crate::store::{Storage, Writer};
-use crate::supervision::{ActorHealth, Intake, Supervision};
+use crate::supervision::{ActorHealth, Supervision};
 use crate::user_desk::UserDesk;
 
 /// For closing the database when the actors have used up all the time.
@@ -80,6 +80,9 @@ pub struct Hub {
     pub dead_letter_desk: Mailbox<DeadLetterDesk>,
     pub api_key_desk: Mailbox<ApiKeyDesk>,
     pub housekeeper: Mailbox<Housekeeper>,
+    /// Without ports there is none; likewise below.
+    pub outbox_relay: Option<Mailbox<OutboxRelay>>,
+    pub delivery_dispatcher: Option<Mailbox<DeliveryDispatcher>>,
 }
 
 impl Hub {
@@ -115,19 +118,18 @@ impl Hub {
         let api_keys = start!("ApiKeyStore", ApiKeyStore::new(storage.clone()));
         let dead_letters = start!("DeadLetterStore", DeadLetterStore::new(storage.clone()));
         let outbox = start!("OutboxStore", OutboxStore::new(storage.clone()));
-        if let Some(ports) = &ports {
-            let passing = Passing {
+        let outbox_relay = ports.as_ref().map(|ports| {
+            let relay = Passing {
                 outbox: outbox.clone(),
                 broker: ports.broker.clone(),
                 filled: Arc::clone(&storage.outbox_filled),
             };
             // Before the desks and so stopped after them: what they commit to the last still goes out.
-            let last = passing.clone();
-            let intake =
-                Intake { answered: Arc::default(), drained: Box::pin(async move { last.flush().await }) };
-            let relay = OutboxRelay { relay: passing };
-            supervision.start_behind(intake, &threads.next(), "OutboxRelay", move |_| relay);
-        }
+            let last = relay.clone();
+            let last = async move { last.flush().await };
+            let make = move |_: &mut _| OutboxRelay { relay };
+            Mailbox::start_until(&supervision, &threads.next(), "OutboxRelay", capacity, last, make)
+        });
         let writer = start!("Writer", Writer::new(storage.clone()));
         let assignment_balancer = start!(
             "AssignmentBalancer",
@@ -172,7 +174,7 @@ impl Hub {
                 writer: writer.clone(),
             }
         );
-        if let Some(ports) = ports {
+        let delivery_dispatcher = ports.map(|ports| {
             let dispatch = Dispatch {
                 clock: clock.clone(),
                 retry: settings.retry,
@@ -182,9 +184,8 @@ impl Hub {
                 ports,
                 due: Arc::clone(&storage.delivery_due),
             };
-            let dispatcher = DeliveryDispatcher { dispatch };
-            supervision.start(&threads.next(), "DeliveryDispatcher", move |_| dispatcher);
-        }
+            start!("DeliveryDispatcher", DeliveryDispatcher { dispatch })
+        });
         let user_desk = start!(
             "UserDesk",
             UserDesk {
@@ -253,6 +254,8 @@ impl Hub {
             dead_letter_desk,
             api_key_desk,
             housekeeper,
+            outbox_relay,
+            delivery_dispatcher,
         }
     }
 

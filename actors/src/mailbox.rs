@@ -50,8 +50,30 @@ impl<A: Actor> Mailbox<A> {
         A: Supervised + Actor<Context = Context<A>>,
         F: FnOnce(&mut Context<A>) -> A + Send + 'static,
     {
+        Self::start_until(supervision, arbiter, name, capacity, std::future::ready(()), make)
+    }
+
+    /// As [`Self::start`], with something left to be done at a shutdown: when the messages under way are finished and
+    /// before the actor stops.
+    pub fn start_until<F>(
+        supervision: &Supervision,
+        arbiter: &ArbiterHandle,
+        name: &'static str,
+        capacity: u32,
+        last: impl Future<Output = ()> + Send + 'static,
+        make: F,
+    ) -> Self
+    where
+        A: Supervised + Actor<Context = Context<A>>,
+        F: FnOnce(&mut Context<A>) -> A + Send + 'static,
+    {
         let gate = Gate::new(name, capacity);
-        let intake = Intake { answered: Arc::clone(&gate.answered), drained: Box::pin(gate.clone().close()) };
+        let closed = gate.clone().close();
+        let drained = Box::pin(async move {
+            closed.await;
+            last.await;
+        });
+        let intake = Intake { answered: Arc::clone(&gate.answered), drained };
         let addr = supervision.start_behind(intake, arbiter, name, make);
         Self { addr, gate }
     }

@@ -18,6 +18,7 @@ pub mod local;
 mod parcel;
 mod publisher;
 mod rabbit_feed;
+mod settings;
 pub mod topology;
 
 use std::sync::Arc;
@@ -31,9 +32,10 @@ use tokio::sync::watch;
 
 pub use address::Address;
 pub use local::{LocalBroker, LocalMessage};
+pub use settings::BrokerSettings;
 pub use topology::Topology;
 
-use crate::settings::BrokerSettings;
+use crate::mail::BadSetting;
 use intake::{Consumer, Intake, Order, Source};
 use link::{Link, Reports};
 use publisher::Publisher;
@@ -71,7 +73,7 @@ impl Broker {
     pub fn start(
         settings: &BrokerSettings,
         supervision: &Supervision,
-    ) -> Result<(Self, Recipient<Publish>), &'static str> {
+    ) -> Result<(Self, Recipient<Publish>), BadSetting> {
         let arbiter = Arbiter::new().handle();
         let topology = Topology::new(&settings.prefix, settings.channels());
         let (way, recipient) = if settings.url.is_empty() {
@@ -80,7 +82,7 @@ impl Broker {
             let started = supervision.start(&arbiter, "Broker", move |_| actor);
             (Way::Local(local), started.recipient())
         } else {
-            let address = Address::parse(&settings.url)?;
+            let address = settings.address()?;
             let reports = Reports::default();
             let link = |name| {
                 let (address, topology) = (address.clone(), topology.clone());

@@ -3,6 +3,7 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use nexus_actors::domain::customer::Customer;
+use nexus_actors::domain::dead_letter::DeadLetter;
 use nexus_actors::domain::delivery::Delivery;
 use nexus_actors::domain::inquiry::Inquiry;
 use nexus_actors::domain::response::Response;
@@ -30,7 +31,7 @@ macro_rules! versioned {
     )+};
 }
 
-versioned!(Customer, Delivery, Inquiry, Response, User);
+versioned!(Customer, DeadLetter, Delivery, Inquiry, Response, User);
 
 /// 200 with the entity, or 304 when the client has this version already.
 pub fn found<T: Versioned>(request: &HttpRequest, entity: &T) -> HttpResponse {

@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod conditional;
 mod customers;
+mod dead_letters;
 mod deliveries;
 mod envelope;
 mod gate;
@@ -98,6 +99,7 @@ pub fn application(
                 .configure(api_keys::routes)
                 .configure(inbound::routes)
                 .configure(deliveries::routes)
+                .configure(dead_letters::routes)
                 .configure(audit::routes)
                 .configure(stats::routes)
                 .default_service(web::to(not_found)),

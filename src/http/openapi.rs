@@ -1,6 +1,6 @@
-//! The OpenAPI 3.1 document, generated from the handlers, and Swagger UI.
+//! The OpenAPI 3.1 document, generated from the handlers, and Swagger UI. Beside it, the AsyncAPI document.
 
-use actix_web::web;
+use actix_web::{HttpResponse, web};
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::SortOrder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::{
-    api_keys, audit, auth, customers, deliveries, health, inbound, inquiries, metrics, responses, stats,
-    users,
+    api_keys, audit, auth, customers, dead_letters, deliveries, health, inbound, inquiries, metrics,
+    responses, stats, users,
 };
+use crate::asyncapi;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,6 +21,10 @@ use super::{
         title = "Customer Nexus Hub",
         description = "A customer-support hub where no reply reaches a customer until a manager has approved \
             exactly that text."
+    ),
+    external_docs(
+        url = "/api-docs/asyncapi.json",
+        description = "AsyncAPI: the messages and events that cross the broker"
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, auth::profile, auth::change_profile,
@@ -32,6 +37,7 @@ use super::{
         responses::withdraw, responses::approve, responses::reject, responses::history,
         api_keys::list, api_keys::create, api_keys::revoke,
         inbound::take_in, deliveries::list, deliveries::confirm, deliveries::fail,
+        dead_letters::list, dead_letters::read, dead_letters::replay, dead_letters::discard,
         audit::list, stats::read,
         health::health, health::live, health::ready, metrics::metrics,
     ),
@@ -59,8 +65,13 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 pub fn routes(config: &mut web::ServiceConfig) {
+    let asyncapi = web::Bytes::from(asyncapi::document().to_string());
+    let asyncapi = move || {
+        std::future::ready(HttpResponse::Ok().content_type("application/json").body(asyncapi.clone()))
+    };
     config
         .service(web::redirect("/api-docs", "/api-docs/"))
+        .service(web::resource("/api-docs/asyncapi.json").get(asyncapi))
         .service(SwaggerUi::new("/api-docs/{_:.*}").url("/api-docs/openapi.json", document()));
 }
 

@@ -35,6 +35,7 @@ pub struct Targets {
     pub user: Uuid,
     /// Of another reply, which was approved.
     pub delivery: Uuid,
+    pub dead_letter: Uuid,
 }
 
 pub fn document() -> Value {
@@ -129,11 +130,12 @@ impl Targets {
         let deliveries = admin.get("/deliveries").await.expect(200);
         Self {
             customer: id_of(&hub.customer(&admin).await),
-            admin,
             inquiry,
             response: id_of(&draft),
             user: cso.id,
             delivery: id_of(&deliveries["data"][0]),
+            dead_letter: id_of(&crate::dead_letters::buried(hub, &admin).await),
+            admin,
         }
     }
 
@@ -146,6 +148,7 @@ impl Targets {
             "responses" => self.response,
             "users" => self.user,
             "deliveries" => self.delivery,
+            "dead-letters" => self.dead_letter,
             _ => Uuid::nil(),
         };
         operation.path_with(&id.to_string())

@@ -32,8 +32,23 @@ pub enum Engine {
 }
 
 /// Declares `async fn name(hub: &TestHub)` as two tests, one for each engine; with `with VARIABLES;` in front,
-/// for hubs that have these environment variables.
+/// for hubs that have these environment variables; with `in FUNCTION;` in front, for what that hands to the tests.
 macro_rules! on_both_engines {
+    (in $run:ident; $($name:ident),+ $(,)?) => {
+        $(mod $name {
+            #[test]
+            fn embedded() {
+                let engine = crate::harness::Engine::Embedded;
+                super::$run(engine, |hub, stage| Box::pin(super::$name(hub, stage)));
+            }
+
+            #[test]
+            fn full() {
+                let engine = crate::harness::Engine::Full;
+                super::$run(engine, |hub, stage| Box::pin(super::$name(hub, stage)));
+            }
+        })+
+    };
     (with $variables:ident; $($name:ident),+ $(,)?) => {
         $(mod $name {
             #[test]

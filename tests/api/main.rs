@@ -4,11 +4,13 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod assignment;
+mod asyncapi;
 mod auth;
 mod bad_input;
 mod cache;
 mod conventions;
 mod customers;
+mod dead_letters;
 mod document;
 mod gateways;
 mod harness;
@@ -16,6 +18,7 @@ mod hostile;
 mod idempotency;
 mod inquiries;
 mod lists;
+mod mail;
 mod openapi;
 mod origins;
 mod panics;

@@ -20,8 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 type Provoke = for<'a> fn(&'a Hub) -> LocalBoxFuture<'a, HubResult<()>>;
 
 macro_rules! panic_of_each {
-    ($($actor:ident),+ $(,)?) => {
-        &[$(|hub| Box::pin(hub.$actor.ask(Panic))),+]
+    ($($actor:ident),+; $($with_ports:ident),+ $(,)?) => {
+        &[
+            $(|hub| Box::pin(hub.$actor.ask(Panic)),)+
+            $(|hub| Box::pin(hub.$with_ports.as_ref().unwrap().ask(Panic)),)+
+        ]
     };
 }
 
@@ -36,6 +39,8 @@ const ACTORS: &[Provoke] = panic_of_each!(
     idempotency,
     intake,
     deliveries,
+    dead_letters,
+    outbox,
     api_keys,
     writer,
     assignment_balancer,
@@ -44,8 +49,11 @@ const ACTORS: &[Provoke] = panic_of_each!(
     approval_coordinator,
     user_desk,
     intake_desk,
+    dead_letter_desk,
     api_key_desk,
-    housekeeper,
+    housekeeper;
+    outbox_relay,
+    delivery_dispatcher,
 );
 
 on_both_engines!(

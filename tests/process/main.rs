@@ -5,8 +5,11 @@
 #[expect(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the API")]
 #[path = "../api/harness.rs"]
 mod harness;
+#[path = "../api/asyncapi/schemas.rs"]
+mod schemas;
 
 mod commands;
+mod events;
 mod hub;
 mod outages;
 mod restarts;

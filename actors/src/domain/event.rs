@@ -53,6 +53,50 @@ text_enum!(
     }
 );
 
+impl EntityType {
+    /// Whether the outside world may know what happens to it. Sign-ins and keys are for the audit trail alone.
+    pub const fn is_published(self) -> bool {
+        match self {
+            Self::Customer | Self::Inquiry | Self::Response | Self::User | Self::DeadLetter => true,
+            Self::Session | Self::Delivery | Self::ApiKey => false,
+        }
+    }
+}
+
+impl EventType {
+    /// What it happens to; an event's data is one of these.
+    pub const fn entity_type(self) -> EntityType {
+        match self {
+            Self::CustomerCreated
+            | Self::CustomerUpdated
+            | Self::CustomerAssigned
+            | Self::CustomerDeleted => EntityType::Customer,
+            Self::InquiryCreated
+            | Self::InquiryUpdated
+            | Self::InquiryAssigned
+            | Self::InquiryUnassigned
+            | Self::InquiryReopened
+            | Self::InquiryStatusChanged
+            | Self::InquiryMessageAdded => EntityType::Inquiry,
+            Self::ResponseCreated
+            | Self::ResponseEdited
+            | Self::ResponseSubmitted
+            | Self::ResponseWithdrawn
+            | Self::ResponseApproved
+            | Self::ResponseRejected
+            | Self::ResponseSent
+            | Self::ResponseDeliveryFailed => EntityType::Response,
+            Self::UserCreated | Self::UserUpdated | Self::UserPasswordChanged => EntityType::User,
+            Self::SessionStarted | Self::SessionEnded | Self::SessionReuseDetected => EntityType::Session,
+            Self::ApiKeyCreated | Self::ApiKeyRevoked => EntityType::ApiKey,
+            Self::DeliveryWithheld => EntityType::Delivery,
+            Self::DeadLetterAdded | Self::DeadLetterReplayed | Self::DeadLetterDiscarded => {
+                EntityType::DeadLetter
+            }
+        }
+    }
+}
+
 /// One thing that happened to one entity: written to the audit trail, and for everything the outside world
 /// may know to the outbox, in the transaction of the change itself.
 #[derive(Clone, Debug)]
@@ -104,16 +148,8 @@ impl Event {
         self
     }
 
-    /// Sign-ins and keys are for the audit trail alone.
     pub fn is_published(&self) -> bool {
-        match self.entity_type {
-            EntityType::Customer
-            | EntityType::Inquiry
-            | EntityType::Response
-            | EntityType::User
-            | EntityType::DeadLetter => true,
-            EntityType::Session | EntityType::Delivery | EntityType::ApiKey => false,
-        }
+        self.entity_type.is_published()
     }
 
     /// What subscribers get: the entity plus who did it.

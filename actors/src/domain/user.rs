@@ -18,7 +18,7 @@ text_enum!(
 
 pub const DEFAULT_MAX_OPEN_INQUIRIES: i64 = 20;
 
-/// A person who signs in. The password's hash is not part of it: see [`Credentials`].
+/// A person who signs in. The password's hash is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {

@@ -75,6 +75,10 @@ pub const MATRIX: &[Row] = {
         row("GET /deliveries",              UseGateway,       &[403],            &[403],            &[200]),
         row("POST /deliveries/{id}/confirm", UseGateway,      &[403, 403],       &[403, 403],       &[200, 200]),
         row("POST /deliveries/{id}/fail",   UseGateway,       &[403, 403],       &[403, 403],       &[200, 200]),
+        row("GET /dead-letters",            ManageDeadLetters, &[403],           &[403],            &[200]),
+        row("GET /dead-letters/{id}",       ManageDeadLetters, &[403, 403],      &[403, 403],       &[200, 200]),
+        row("POST /dead-letters/{id}/replay", ManageDeadLetters, &[403, 403],    &[403, 403],       &[200, 200]),
+        row("POST /dead-letters/{id}/discard", ManageDeadLetters, &[403, 403],   &[403, 403],       &[200, 200]),
     ]
 };
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::matrix::{MATRIX, Row, Tie};
+use crate::dead_letters;
 use crate::harness::{Client, PASSWORD, Reply, TestHub, id_of, path};
 
 pub struct Scene {
@@ -101,6 +102,7 @@ impl Scene {
                 "responses" => self.response_of(owner, row, tie).await,
                 "users" => owner.id,
                 "api-keys" => self.api_key().await,
+                "dead-letters" => self.dead_letter(hub, row).await,
                 "deliveries" => self.delivery_of(hub, owner).await,
                 other => panic!("nothing to act on in /{other}"),
             };
@@ -144,6 +146,18 @@ impl Scene {
 
     async fn api_key(&self) -> Uuid {
         id_of(&self.maker.post("/api-keys", json!({"name": "chat", "scopes": ["inbound"]})).await.expect(201))
+    }
+
+    /// To be replayed, one that can be taken by now.
+    async fn dead_letter(&self, hub: &TestHub, row: &Row) -> Uuid {
+        if row.endpoint.ends_with("/replay") {
+            let email = format!("{}@example.com", Uuid::new_v4().simple());
+            let message = json!({"customer": {"email": email}, "message": "M"}).to_string();
+            return id_of(
+                &dead_letters::mended(hub, dead_letters::envelope("inquiry.chat", None, message)).await,
+            );
+        }
+        id_of(&dead_letters::buried(hub, &self.maker).await)
     }
 
     async fn delivery_of(&self, hub: &TestHub, author: &Client) -> Uuid {

@@ -1,0 +1,124 @@
+//! How fast the hub takes inquiries in, against what the database can commit at all, in one run.
+//!
+//!     scripts/ingest [messages=20000] [rounds=3] [clients=8]
+//!
+//! The ceiling is `pgbench` inserting single rows, each committed by itself. The messages wait in RabbitMQ before the
+//! hub starts to take them; each is a new customer's, with its audit entries, its events and its assignment.
+
+#![expect(clippy::expect_used, reason = "a bench")]
+
+mod rig;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rig::gateway::{Message, Publisher};
+use rig::hub::{Hub, Person};
+use rig::services::Services;
+use rig::{Outcome, argument, until};
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+const CSOS: usize = 50;
+
+fn main() {
+    let outcome = actix_web::rt::System::new().block_on(bench());
+    if let Err(error) = outcome {
+        eprintln!("ingest failed: {error}");
+        std::process::exit(1);
+    }
+}
+
+async fn bench() -> Outcome {
+    let (messages, rounds, clients) =
+        (argument("messages", 20_000), argument("rounds", 3), argument("clients", 8));
+    let services = Services::start().await?;
+    let mut hub = Hub::new(&services)?;
+    hub.start()?;
+    hub.ready().await?;
+    let admin = Person::admin(&hub).await?;
+    for number in 0..CSOS {
+        admin.make("cso", &format!("cso-{number}@example.com")).await?;
+    }
+    let mut connection = PgConnection::connect(&services.database_url()).await?;
+    sqlx::raw_sql(
+        "create table ceiling (id bigint primary key generated always as identity, body text not null)",
+    )
+    .execute(&mut connection)
+    .await?;
+    println!(
+        "prefetch 500, batches of at most 100; {messages} messages; pgbench -c {clients} single-row inserts"
+    );
+    let mut ratios = Vec::new();
+    for round in 0..rounds {
+        let ceiling = single_inserts(&services, clients)?;
+        let (taken, cpu) = ingest(&services, &mut hub, &mut connection, round, messages).await?;
+        ratios.push(taken / ceiling);
+        println!(
+            "round {round}: {taken:.0} inquiries/s, {ceiling:.0} single-row commits/s, ratio {:.2}; hub CPU {cpu:.2} s \
+             per 1000",
+            taken / ceiling
+        );
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("median ratio {:.2}", ratios[ratios.len() / 2]);
+    Ok(())
+}
+
+async fn ingest(
+    services: &Services,
+    hub: &mut Hub,
+    connection: &mut PgConnection,
+    round: usize,
+    messages: usize,
+) -> Outcome<(f64, f64)> {
+    hub.kill();
+    let mut publisher = Publisher::new(&services.amqp_url());
+    let waiting: Vec<Message> = (0..messages).map(|number| said(round, number)).collect();
+    for some in waiting.chunks(1000) {
+        publisher.publish(some).await;
+    }
+    let before = taken(connection).await?;
+    hub.start()?;
+    // Its start is not what is measured.
+    until("the first is taken", Duration::from_secs(60), async || {
+        taken(connection).await.is_ok_and(|now| now > before)
+    })
+    .await?;
+    let (begun, first, cpu) = (Instant::now(), taken(connection).await?, hub.cpu_seconds());
+    until("all are taken", Duration::from_secs(600), async || {
+        taken(connection).await.is_ok_and(|now| now >= before + messages)
+    })
+    .await?;
+    let count = (before + messages - first) as f64;
+    let cpu = hub.cpu_seconds().zip(cpu).map_or(f64::NAN, |(now, then)| (now - then) / count * 1000.0);
+    Ok((count / begun.elapsed().as_secs_f64(), cpu))
+}
+
+fn said(round: usize, number: usize) -> Message {
+    let id = format!("{round}-{number}");
+    let customer = json!({"email": format!("{id}@example.com"), "firstName": "Ada", "lastName": "Lovelace"});
+    let message = "My order was due on Monday and the tracking page has not changed since. ".repeat(4);
+    let body = json!({"externalId": id, "customer": customer, "subject": "Where is it?", "message": message});
+    Message { routing_key: "inquiry.email", body: body.to_string() }
+}
+
+async fn taken(connection: &mut PgConnection) -> Outcome<usize> {
+    let count: i64 = sqlx::query_scalar("select count(*) from inbox").fetch_one(connection).await?;
+    Ok(usize::try_from(count)?)
+}
+
+/// Commits a second.
+fn single_inserts(services: &Services, clients: usize) -> Outcome<f64> {
+    let script = tempfile::NamedTempFile::new()?;
+    std::fs::write(script.path(), "insert into ceiling (body) values (repeat('x', 300));\n")?;
+    let output = Command::new("pgbench")
+        .args(["-n", "-M", "prepared", "-T", "10", "-j", "2", "-c", &clients.to_string()])
+        .args(["-h", "127.0.0.1", "-p", &services.postgres_port().to_string(), "-U", "postgres", "-f"])
+        .arg(script.path())
+        .arg("postgres")
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    tps.ok_or_else(|| format!("pgbench: {text} {}", String::from_utf8_lossy(&output.stderr)).into())
+}

@@ -1,0 +1,172 @@
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::services::Services;
+use super::{Outcome, free_port, until};
+
+pub const PASSWORD: &str = "brisk otter paints seven lanterns";
+const ADMIN: &str = "admin@example.com";
+/// Also for what must survive a restart of every server.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The release binary as a process, on a port that it keeps over restarts.
+pub struct Hub {
+    variables: Vec<(String, String)>,
+    directory: tempfile::TempDir,
+    process: Option<Child>,
+    pub base: String,
+    pub kills: usize,
+}
+
+impl Hub {
+    pub fn new(services: &Services) -> Outcome<Self> {
+        let port = free_port()?;
+        let variables = [
+            ("PORT", port.to_string()),
+            ("DATABASE_URL", services.database_url()),
+            ("REDIS_URL", services.redis_url()),
+            ("AMQP_URL", services.amqp_url()),
+            ("RATE_LIMIT_LIMIT", "100000000".to_owned()),
+            ("NEXUS__RATE_LIMIT__LOGIN_LIMIT", "100000000".to_owned()),
+            ("JWT_EXPIRATION", "2h".to_owned()),
+            ("LOG_FORMAT", "json".to_owned()),
+            ("RUST_LOG", std::env::var("RIG_LOG").unwrap_or_else(|_| "error".to_owned())),
+            ("BOOTSTRAP_ADMIN_EMAIL", ADMIN.to_owned()),
+            ("BOOTSTRAP_ADMIN_PASSWORD", PASSWORD.to_owned()),
+        ];
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let base = format!("http://127.0.0.1:{port}");
+        Ok(Self { variables, directory: tempfile::tempdir()?, process: None, base, kills: 0 })
+    }
+
+    pub fn start(&mut self) -> Outcome {
+        let mut process = Command::new(binary())
+            .current_dir(self.directory.path())
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(errors) = process.stderr.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                    eprintln!("hub: {line}");
+                }
+            });
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
+    pub async fn ready(&self) -> Outcome {
+        let http = reqwest::Client::new();
+        let ready = format!("{}/health/ready", self.base);
+        until("the hub is ready", PATIENCE, async || {
+            http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
+        })
+        .await
+        .map(drop)
+    }
+
+    /// SIGKILL, and a new start at once.
+    pub fn kill_and_start(&mut self) -> Outcome {
+        self.kill();
+        self.kills += 1;
+        self.start()
+    }
+
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// CPU seconds the process has used.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        let id = self.process.as_ref()?.id();
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+        Some(ticks / 100.0)
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Beside this bench's own build.
+fn binary() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_nexus-hub"))
+}
+
+/// Someone signed in, who sends each request until it is answered: with an `Idempotency-Key`, so that a hub that was
+/// killed in between does nothing twice.
+#[derive(Clone)]
+pub struct Person {
+    base: String,
+    http: reqwest::Client,
+    token: String,
+    pub id: Uuid,
+}
+
+impl Person {
+    pub async fn admin(hub: &Hub) -> Outcome<Self> {
+        Self::sign_in(&hub.base, ADMIN).await
+    }
+
+    pub async fn sign_in(base: &str, email: &str) -> Outcome<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(15)).build()?;
+        let login = json!({"email": email, "password": PASSWORD});
+        let answer = http.post(format!("{base}/api/v1/auth/login")).json(&login).send().await?;
+        let answer: Value = answer.error_for_status()?.json().await?;
+        let token = answer["accessToken"].as_str().ok_or("no token")?.to_owned();
+        let id = answer["user"]["id"].as_str().ok_or("no id")?.parse()?;
+        Ok(Self { base: base.to_owned(), http, token, id })
+    }
+
+    pub async fn make(&self, role: &str, email: &str) -> Outcome<Self> {
+        let user =
+            json!({"email": email, "password": PASSWORD, "role": role, "firstName": "A", "lastName": "B"});
+        self.post("/auth/register", user).await?;
+        Self::sign_in(&self.base, email).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Outcome<Value> {
+        let key = Uuid::new_v4().to_string();
+        let begun = std::time::Instant::now();
+        loop {
+            let request = self
+                .http
+                .post(format!("{}/api/v1{path}", self.base))
+                .bearer_auth(&self.token)
+                .header("Idempotency-Key", &key)
+                .json(&body);
+            match request.send().await {
+                Ok(answer) if answer.status().is_success() => return Ok(answer.json().await?),
+                Ok(answer) if !may_pass(answer.status()) => {
+                    return Err(format!("POST {path}: {} {}", answer.status(), answer.text().await?).into());
+                }
+                Ok(_) | Err(_) if begun.elapsed() > PATIENCE => {
+                    return Err(format!("POST {path} was not answered within {PATIENCE:?}").into());
+                }
+                Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
+    }
+}
+
+/// 409: the request before this one is still held by a hub that died.
+fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::CONFLICT
+}

@@ -1,0 +1,207 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use super::{Outcome, free_port, until};
+
+/// For a server to come up or go down.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    Postgres,
+    Redis,
+    Rabbitmq,
+}
+
+/// PostgreSQL, Redis and RabbitMQ with settings as a deployment has them.
+pub struct Services {
+    directory: TempDir,
+    postgres: Postgres,
+    redis: Server,
+    rabbitmq: Server,
+}
+
+struct Postgres {
+    programs: PathBuf,
+    data: PathBuf,
+    port: u16,
+}
+
+/// A server that stays in the foreground.
+struct Server {
+    command: Command,
+    process: Option<Child>,
+    port: u16,
+}
+
+impl Services {
+    pub async fn start() -> Outcome<Self> {
+        let directory = tempfile::Builder::new().prefix("nexus-rig-").tempdir()?;
+        // PostgreSQL runs as another user, who must get in.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+        let postgres = Postgres::start(directory.path())?;
+        let mut redis = redis(directory.path())?;
+        redis.start().await?;
+        let mut rabbitmq = rabbitmq(directory.path())?;
+        rabbitmq.start().await?;
+        Ok(Self { directory, postgres, redis, rabbitmq })
+    }
+
+    /// Down, and up again.
+    pub async fn restart(&mut self, service: Service) -> Outcome {
+        match service {
+            Service::Postgres => self.postgres.control(&["-m", "fast", "restart"]),
+            Service::Redis => self.redis.restart().await,
+            Service::Rabbitmq => self.rabbitmq.restart().await,
+        }
+    }
+
+    pub fn database_url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.port)
+    }
+
+    pub fn postgres_port(&self) -> u16 {
+        self.postgres.port
+    }
+
+    pub fn redis_url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.redis.port)
+    }
+
+    pub fn amqp_url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.rabbitmq.port)
+    }
+}
+
+impl Postgres {
+    fn start(directory: &Path) -> Outcome<Self> {
+        let data = directory.join("postgres");
+        fs::create_dir(&data)?;
+        let this = Self { programs: newest_postgres()?, data, port: free_port()? };
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&this.data))?;
+        }
+        run(this.program("initdb").args([
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+        ]))?;
+        this.control(&["start"])?;
+        Ok(this)
+    }
+
+    fn control(&self, what: &[&str]) -> Outcome {
+        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=", self.port);
+        let log = self.data.join("log");
+        let mut command = self.program("pg_ctl");
+        command.arg("-w").arg("-l").arg(log).args(["-o", &options]).args(what);
+        run(&mut command)
+    }
+
+    /// PostgreSQL refuses to run as root.
+    fn program(&self, name: &str) -> Command {
+        let program = self.programs.join(name);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.arg("-D").arg(&self.data);
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Err(error) = self.control(&["-m", "immediate", "stop"]) {
+            eprintln!("PostgreSQL did not stop: {error}");
+        }
+    }
+}
+
+impl Server {
+    async fn start(&mut self) -> Outcome {
+        self.process = Some(self.command.spawn()?);
+        let port = self.port;
+        until("a server listens", PATIENCE, async || TcpStream::connect(("127.0.0.1", port)).await.is_ok())
+            .await
+            .map(drop)
+    }
+
+    async fn restart(&mut self) -> Outcome {
+        if let Some(process) = &mut self.process {
+            run(Command::new("kill").args(["-TERM", &process.id().to_string()]))?;
+            until("a server ends", PATIENCE, async || matches!(process.try_wait(), Ok(Some(_)))).await?;
+        }
+        self.start().await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Keeps what it acknowledged, as the README asks of a deployment.
+fn redis(directory: &Path) -> Outcome<Server> {
+    let port = free_port()?;
+    let mut command = Command::new("redis-server");
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(directory);
+    command.args(["--appendonly", "yes", "--maxmemory-policy", "noeviction"]).stdout(Stdio::null());
+    Ok(Server { command, process: None, port })
+}
+
+fn rabbitmq(directory: &Path) -> Outcome<Server> {
+    let home = directory.join("rabbitmq");
+    fs::create_dir(&home)?;
+    fs::write(home.join("plugins"), "[].\n")?;
+    let port = free_port()?;
+    // Past Debian's wrapper, which would change to a user of its own.
+    let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
+    command
+        .env("HOME", &home)
+        .env("RABBITMQ_NODENAME", format!("nexus_rig_{port}@localhost"))
+        .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+        .env("RABBITMQ_NODE_PORT", port.to_string())
+        .env("RABBITMQ_DIST_PORT", free_port()?.to_string())
+        .env("RABBITMQ_MNESIA_BASE", home.join("data"))
+        .env("RABBITMQ_LOG_BASE", home.join("log"))
+        .env("RABBITMQ_LOGS", home.join("log").join("node.log"))
+        .env("RABBITMQ_PID_FILE", home.join("pid"))
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", home.join("plugins"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    Ok(Server { command, process: None, port })
+}
+
+fn newest_postgres() -> Outcome<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").map_err(|_| "PostgreSQL's server is not installed")?;
+    let programs = versions.filter_map(Result::ok).map(|entry| entry.path().join("bin"));
+    programs.filter(|path| path.join("initdb").exists()).max().ok_or_else(|| "no initdb".into())
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+fn run(command: &mut Command) -> Outcome {
+    let done = command.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    if done.success() { Ok(()) } else { Err(format!("{command:?}: {done}").into()) }
+}

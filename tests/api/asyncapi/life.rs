@@ -1,0 +1,207 @@
+//! Whatever can happen in a hub happens once, and every event it leaves behind is as the document says.
+
+use std::collections::BTreeSet;
+
+use nexus_actors::dead_letter_desk::{SettleDeadLetter, Verdict};
+use nexus_actors::domain::cloud_event::CloudEvent;
+use nexus_actors::domain::envelope::Envelope;
+use nexus_actors::domain::event::EventType;
+use nexus_actors::domain::{Timestamp, delivery::OutboundMessage};
+use nexus_actors::intake_desk::{Receipt, Receive};
+use nexus_actors::store::Db;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::schemas::{Schemas, expect_valid};
+use crate::harness::{Client, PASSWORD, TestHub, on_both_engines, path};
+
+on_both_engines!(everything_that_is_published_is_as_the_document_says);
+
+async fn everything_that_is_published_is_as_the_document_says(hub: &TestHub) {
+    listen(hub).await;
+    let (admin, cso, manager) = (hub.admin().await, hub.cso().await, hub.manager().await);
+    customers(&admin, &cso).await;
+    inquiries(&admin, &cso).await;
+    responses(hub, &admin, &cso, &manager).await;
+    dead_letters(hub).await;
+    goes_away(&cso).await;
+
+    let schemas = Schemas::of(super::document());
+    let mut seen = BTreeSet::new();
+    for event in published(hub).await {
+        let event_type = event.event_type.clone();
+        let schema = schemas.of_message(&event_type, "payload");
+        expect_valid(&schema, &json!(event), &event_type);
+        seen.insert(event_type);
+    }
+    let all = EventType::ALL.iter().filter(|one| one.entity_type().is_published());
+    assert_eq!(seen, all.map(ToString::to_string).collect(), "something did not happen");
+
+    let deliveries = texts(hub, "select cast(message as text) from deliveries").await;
+    assert_eq!(deliveries.len(), 2);
+    for delivery in deliveries {
+        let message: OutboundMessage = serde_json::from_str(&delivery).unwrap();
+        let schema = schemas.of_message("OutboundDelivery", "payload");
+        expect_valid(&schema, &json!(message), "a delivery");
+    }
+}
+
+async fn customers(admin: &Client, cso: &Client) {
+    let email = format!("{}@example.com", Uuid::new_v4().simple());
+    let mut input =
+        json!({"firstName": "Ada", "lastName": "Lovelace", "email": email, "phone": "+44 20 7946 0000"});
+    let customer = admin.post("/customers", input.clone()).await.expect(201);
+    let customer = path("customers", &customer);
+    input["metadata"] = json!({"plan": "gold", "seats": 12, "notes": [null, {"vip": true}]});
+    input["status"] = json!("suspended");
+    admin.put(&customer, input).await.expect(200);
+    admin.post(&format!("{customer}/assign"), json!({"assigneeId": cso.id})).await.expect(200);
+    admin.delete(&customer).await.expect(204);
+}
+
+async fn inquiries(admin: &Client, cso: &Client) {
+    let message = |id: &str| {
+        json!({"externalId": id, "threadId": "room-7", "message": "Where is it?",
+            "customer": {"email": "grace@example.com", "firstName": "Grace"}})
+    };
+    let taken = admin.post("/inbound/chat", message("1")).await.expect(201);
+    let inquiry = format!("/inquiries/{}", taken["inquiryId"].as_str().unwrap());
+    let input = json!({"subject": "Where is my order?", "message": "Where is it?", "priority": "urgent"});
+    cso.put(&inquiry, input).await.expect(200);
+    cso.patch(&format!("{inquiry}/status"), json!({"status": "closed"})).await.expect(200);
+    admin.post("/inbound/chat", message("2")).await.expect(201);
+    assert_eq!(cso.get(&inquiry).await.expect(200)["status"], "in_progress", "it was reopened");
+}
+
+/// One that is sent after all that can be done to it, and one that cannot be sent.
+async fn responses(hub: &TestHub, admin: &Client, cso: &Client, manager: &Client) {
+    let response = path("responses", &hub.draft(cso, admin).await);
+    let submit = format!("{response}/submit");
+    cso.act(&submit).await.expect(200);
+    cso.act(&format!("{response}/withdraw")).await.expect(200);
+    cso.put(&response, json!({"message": "It ships today."})).await.expect(200);
+    cso.act(&submit).await.expect(200);
+    manager.post(&format!("{response}/reject"), json!({"notes": "Sure?"})).await.expect(200);
+    cso.put(&response, json!({"message": "It ships tomorrow."})).await.expect(200);
+    cso.act(&submit).await.expect(200);
+    manager.act(&format!("{response}/approve")).await.expect(200);
+    report(admin, "confirm", json!({})).await;
+
+    let unlucky = path("responses", &hub.draft(cso, admin).await);
+    cso.act(&format!("{unlucky}/submit")).await.expect(200);
+    manager.post(&format!("{unlucky}/approve"), json!({"notes": "Good."})).await.expect(200);
+    report(admin, "fail", json!({"reason": "no such mailbox", "permanent": true})).await;
+    for (response, status) in [(response, "sent"), (unlucky, "delivery_failed")] {
+        assert_eq!(admin.get(&response).await.expect(200)["status"], status);
+    }
+}
+
+/// Of the one delivery that is pending.
+async fn report(admin: &Client, outcome: &str, body: Value) {
+    let pending = admin.get("/deliveries?status=pending").await.expect(200);
+    let [delivery] = pending["data"].as_array().unwrap().as_slice() else { panic!("{pending}") };
+    admin.post(&format!("{}/{outcome}", path("deliveries", delivery)), body).await.expect(200);
+}
+
+/// One without anything, and one whose cause can be mended.
+async fn dead_letters(hub: &TestHub) {
+    let message = json!({"customer": {"email": "grace@example.com"}, "message": "Hello"});
+    let bare = Envelope {
+        receipt: Uuid::now_v7(),
+        routing_key: String::new(),
+        message_id: None,
+        content_type: None,
+        headers: Map::new(),
+        body: b"\x00\xff".to_vec(),
+    };
+    let without_channel = Envelope {
+        receipt: Uuid::now_v7(),
+        routing_key: "inquiry".to_owned(),
+        message_id: Some("7".to_owned()),
+        content_type: Some("application/json".to_owned()),
+        headers: Map::from_iter([("x-hops".to_owned(), json!([1, {"by": "mx"}]))]),
+        body: message.to_string().into_bytes(),
+    };
+    let receipts = hub.app.hub.intake_desk.ask(Receive(vec![bare, without_channel])).await.unwrap();
+    assert_eq!(receipts, [Some(Receipt::DeadLettered); 2]);
+    let ids = |key: &'static str| async move {
+        let letters = letters(hub).await;
+        letters.into_iter().find(|(_, found)| found == key).unwrap().0
+    };
+    let (bare, without_channel) = (ids("").await, ids("inquiry").await);
+    execute(hub, "update dead_letters set routing_key = 'inquiry.chat' where routing_key = 'inquiry'").await;
+    for (id, verdict) in [(bare, Verdict::Discard), (without_channel, Verdict::Replay)] {
+        let settle = SettleDeadLetter { caller: None, id, verdict };
+        hub.app.hub.dead_letter_desk.ask(settle).await.unwrap();
+    }
+}
+
+/// With a new password, and with work left that goes back to the queue.
+async fn goes_away(cso: &Client) {
+    let new = json!({"currentPassword": PASSWORD, "newPassword": "seven copper lanterns"});
+    cso.put("/auth/profile", new).await.expect(200);
+    cso.put("/auth/profile", json!({"availability": "away"})).await.expect(200);
+}
+
+/// Rows leave the outbox once they are published, so each is noted as it comes in.
+async fn listen(hub: &TestHub) {
+    match &hub.app.hub.storage.db {
+        Db::Postgres(_) => {
+            execute(
+                hub,
+                "create table seen (like outbox);
+                create function note() returns trigger language plpgsql as
+                    'begin insert into seen select new.*; return new; end';
+                create trigger note after insert on outbox for each row execute function note();",
+            )
+            .await;
+        }
+        Db::Sqlite { .. } => {
+            execute(
+                hub,
+                "create table seen as select * from outbox where false;
+                create trigger note after insert on outbox begin
+                    insert into seen select * from outbox where seq = new.seq;
+                end;",
+            )
+            .await;
+        }
+    }
+}
+
+async fn published(hub: &TestHub) -> Vec<CloudEvent> {
+    const SQL: &str = "select id, event_type, entity_id, created_at, cast(data as text) from seen \
+        where kind = 'event' order by seq";
+    type Row = (Uuid, String, Uuid, Timestamp, String);
+    let rows: Vec<Row> = match &hub.app.hub.storage.db {
+        Db::Postgres(pool) => sqlx::query_as(SQL).fetch_all(pool).await.unwrap(),
+        Db::Sqlite { reads, .. } => sqlx::query_as(SQL).fetch_all(reads).await.unwrap(),
+    };
+    let event = |(id, event_type, subject, time, data): Row| {
+        CloudEvent::new(id, event_type, subject, time, serde_json::from_str(&data).unwrap())
+    };
+    rows.into_iter().map(event).collect()
+}
+
+async fn letters(hub: &TestHub) -> Vec<(Uuid, String)> {
+    const SQL: &str = "select id, routing_key from dead_letters";
+    match &hub.app.hub.storage.db {
+        Db::Postgres(pool) => sqlx::query_as(SQL).fetch_all(pool).await.unwrap(),
+        Db::Sqlite { reads, .. } => sqlx::query_as(SQL).fetch_all(reads).await.unwrap(),
+    }
+}
+
+async fn texts(hub: &TestHub, sql: &'static str) -> Vec<String> {
+    match &hub.app.hub.storage.db {
+        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+        Db::Sqlite { reads, .. } => sqlx::query_scalar(sql).fetch_all(reads).await.unwrap(),
+    }
+}
+
+async fn execute(hub: &TestHub, sql: &'static str) {
+    match &hub.app.hub.storage.db {
+        Db::Postgres(pool) => sqlx::raw_sql(sql).execute(pool).await.map(drop),
+        Db::Sqlite { writes, .. } => sqlx::raw_sql(sql).execute(writes).await.map(drop),
+    }
+    .unwrap();
+}
