@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_rt::Arbiter;
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use nexus_actors::domain::delivery::RetryRule;
@@ -19,7 +18,7 @@ use nexus_actors::{Clock, Hub, HubError, HubSettings};
 use tokio::task::JoinHandle;
 
 use crate::bootstrap;
-use crate::broker::LocalBroker;
+use crate::broker::Broker;
 use crate::http::{HttpState, Metrics, application, listed};
 use crate::mail::{BadSetting, MailSender};
 use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
@@ -59,6 +58,7 @@ pub enum StartError {
 pub struct App {
     pub address: SocketAddr,
     pub hub: Hub,
+    pub broker: Broker,
     pub readiness: Readiness,
     settings: Arc<Settings>,
     server: ServerHandle,
@@ -81,11 +81,12 @@ impl App {
         let storage = open_storage(&settings, redis.as_ref())?;
         let hub_settings = hub_settings(&settings, cores_unless(settings.actors.threads));
         let supervision = Supervision::new(Restarts::default());
-        let broker = supervision.start(&Arbiter::new().handle(), "Broker", |_| LocalBroker);
-        let mail = MailSender::start(&settings.smtp, &supervision, clock.clone())
-            .map_err(|BadSetting { setting, problem }| StartError::Setting { setting, problem })?;
-        let ports = Ports { broker: broker.recipient(), mail };
+        let bad = |BadSetting { setting, problem }| StartError::Setting { setting, problem };
+        let (broker, publisher) = Broker::start(&settings.broker, &supervision).map_err(bad)?;
+        let mail = MailSender::start(&settings.smtp, &supervision, clock.clone()).map_err(bad)?;
+        let ports = Ports { broker: publisher, mail };
         let hub = Hub::start(hub_settings, supervision, Some(ports), storage, clock);
+        broker.connect(&hub);
         let readiness = Readiness::default();
         let state = HttpState {
             tokens: Arc::new(tokens(&settings)?),
@@ -99,12 +100,13 @@ impl App {
             hub: hub.clone(),
             settings: Arc::clone(&settings),
             redis,
+            broker: broker.clone(),
             readiness: readiness.clone(),
             metrics: Metrics::default(),
         };
         let (server, serving, address) = listen(&settings, &state)?;
         let preparing = actix_web::rt::spawn(prepare(state, readiness.clone()));
-        Ok(Self { address, hub, readiness, settings, server, serving, preparing, _lock: lock })
+        Ok(Self { address, hub, broker, readiness, settings, server, serving, preparing, _lock: lock })
     }
 
     /// Waits until requests are welcome.
@@ -114,7 +116,8 @@ impl App {
         }
     }
 
-    /// Stops accepting, finishes requests and then actors, closes the database. `false` when something did not
+    /// Stops accepting, finishes requests, then what the broker has brought, then actors; what they have to tell is
+    /// published before the broker is let go. Closes the database. `false` when something did not
     /// finish within `shutdown.timeout`.
     pub async fn stop(self) -> bool {
         self.readiness.set(false);
@@ -152,7 +155,8 @@ fn listen(
     Ok((handle, actix_web::rt::spawn(server), bound))
 }
 
-/// Migrates and makes the first admin, however long the database stays away.
+/// Migrates and makes the first admin, however long the database stays away. The broker may be away, but what is
+/// declared there must be what the hub needs.
 async fn prepare(state: HttpState, readiness: Readiness) {
     loop {
         match bootstrap::prepare(&state).await {
@@ -164,6 +168,8 @@ async fn prepare(state: HttpState, readiness: Readiness) {
         }
         tokio::time::sleep(RETRY).await;
     }
+    state.broker.begin();
+    state.broker.settled().await;
     readiness.set(true);
     tracing::info!("ready");
 }

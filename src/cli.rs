@@ -14,6 +14,7 @@ use nexus_actors::{Clock, Hub, HubError};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, hub_settings, lock_database, open_storage};
+use crate::broker::Address;
 use crate::sessions::Passwords;
 use crate::settings::{LogFormat, Settings};
 use crate::{asyncapi, bootstrap, demo, http};
@@ -113,12 +114,15 @@ fn ended(outcome: Result<(), Failure>) -> ExitCode {
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let environment = settings.environment.name().to_owned();
-    let storage = describe_storage(&settings);
+    let (storage, broker) = (describe_storage(&settings), describe_broker(&settings));
     // Before anyone is told that there is something to stop.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut app = App::start(settings, Clock::system())?;
-    println!("Customer Nexus Hub listens on http://{} ({environment}, {storage})", app.address);
+    println!(
+        "Customer Nexus Hub listens on http://{} ({environment}, {storage}; broker: {broker})",
+        app.address
+    );
     let supervision = app.hub.supervision.clone();
     let stopped_by = tokio::select! {
         _ = interrupt.recv() => None,
@@ -236,6 +240,14 @@ pub fn describe_storage(settings: &Settings) -> String {
     };
     let sessions = if settings.uses_redis() { "Redis" } else { "in process" };
     format!("{database}; sessions and cache: {sessions}")
+}
+
+/// Where messages go, without credentials.
+fn describe_broker(settings: &Settings) -> String {
+    match Address::parse(&settings.broker.url) {
+        Ok(address) => format!("RabbitMQ at {}", address.host()),
+        Err(_) => "in process".to_owned(),
+    }
 }
 
 fn start_logging(settings: &Settings) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 use serde::{Deserialize, Deserializer};
 
+use crate::broker::BrokerSettings;
 use crate::mail::{BadSetting, SmtpSettings};
 
 /// Compiled in, so that the binary runs without its source tree.
@@ -24,6 +25,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub database: DatabaseSettings,
     pub redis: RedisSettings,
+    pub broker: BrokerSettings,
     pub cache: CacheSettings,
     pub auth: AuthSettings,
     pub rate_limit: RateLimitSettings,
@@ -224,6 +226,10 @@ impl Settings {
         !self.redis.url.is_empty()
     }
 
+    pub fn uses_rabbitmq(&self) -> bool {
+        !self.broker.url.is_empty()
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         let refuse = |setting: &str, problem: &str| {
             Err(SettingsError::Refused { setting: setting.to_owned(), problem: problem.to_owned() })
@@ -239,7 +245,8 @@ impl Settings {
         {
             return refuse("REDIS_URL", "must begin with redis:// or rediss://");
         }
-        if let Err(BadSetting { setting, problem }) = self.smtp.check() {
+        let checked = self.smtp.check().and_then(|()| self.broker.check(self.is_production()));
+        if let Err(BadSetting { setting, problem }) = checked {
             return refuse(setting, &problem);
         }
         if self.bootstrap.admin_email.is_empty() != self.bootstrap.admin_password.is_empty() {
@@ -322,6 +329,7 @@ const NAMES: &[(&str, &str)] = &[
     ("PORT", "server.port"),
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
+    ("AMQP_URL", "broker.url"),
     ("SMTP_URL", "smtp.url"),
     ("SMTP_FROM", "smtp.from"),
     ("JWT_SECRET", "auth.jwt_secret"),

@@ -8,6 +8,7 @@
 //! | [`inquiry_desk`], [`customer_desk`], [`user_desk`], [`api_key_desk`] | changes to inquiries, customers, users, sessions and API keys |
 //! | [`intake_desk`], [`dead_letter_desk`] | what channels bring, and what of it cannot be taken |
 //! | [`outbox_relay`], [`delivery_dispatcher`] | events to the broker, approved replies to their channels |
+//! | [`redelivery`] | replies handed over once more to a channel that may have lost them |
 //! | [`port`] | what is asked of the edges: a broker, a mail server |
 //! | [`assignment_balancer`] | who gets an inquiry; takes waiting ones up |
 //! | [`hub`] | starts and stops the tree of actors |
@@ -36,6 +37,7 @@ pub mod intake_desk;
 pub mod mailbox;
 pub mod outbox_relay;
 pub mod port;
+pub mod redelivery;
 pub mod store;
 pub mod supervision;
 pub mod user_desk;

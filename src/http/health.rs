@@ -62,7 +62,8 @@ pub async fn health(state: State) -> HttpResponse {
         Some(redis) if redis.ping().await.is_ok() => Check::Up,
         Some(_) => Check::Down,
     };
-    let checks = Checks { database, redis, broker: Check::Up, actors: actors(&state) };
+    let broker = if state.broker.is_up() { Check::Up } else { Check::Down };
+    let checks = Checks { database, redis, broker, actors: actors(&state) };
     let all = [checks.database, checks.redis, checks.broker, checks.actors];
     let status = if database == Check::Down || checks.actors == Check::Down {
         Check::Down
@@ -82,7 +83,7 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Alive { status: Check::Up })
 }
 
-/// Migrations and actors are in place, and the hub is not shutting down: send requests here.
+/// Migrations, actors and what the hub needs on its broker are in place, and the hub is not shutting down: send requests here.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     responses((status = 200, body = Alive), HealthProblem))]
 pub async fn ready(state: State) -> HttpResponse {

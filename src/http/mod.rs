@@ -35,6 +35,7 @@ use actix_web::{App, HttpResponse, web};
 use nexus_actors::Hub;
 
 use crate::app::Readiness;
+use crate::broker::Broker;
 use crate::sessions::{Passwords, RateLimiter, RedisLink, RefreshTokens, Tokens};
 use crate::settings::Settings;
 
@@ -51,6 +52,7 @@ pub struct HttpState {
     pub refresh_tokens: RefreshTokens,
     pub limiter: RateLimiter,
     pub redis: Option<RedisLink>,
+    pub broker: Broker,
     pub readiness: Readiness,
     pub metrics: Metrics,
     /// Addresses whose `X-Forwarded-For` is believed.

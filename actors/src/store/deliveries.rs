@@ -55,6 +55,14 @@ pub struct ListDue {
     pub limit: i64,
 }
 
+/// Deliveries that their channels have and have not reported, in the order of their ids, from behind `after`.
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Vec<Delivery>>")]
+pub struct ListHandedOver {
+    pub after: Option<Uuid>,
+    pub limit: i64,
+}
+
 impl Handler<GetDelivery> for DeliveryStore {
     type Result = ResponseFuture<HubResult<Option<Delivery>>>;
 
@@ -110,6 +118,24 @@ impl Handler<ListDue> for DeliveryStore {
                 query.build_query_as().fetch_all(pool).await
             })
             .map_err(failed)
+        })
+    }
+}
+
+impl Handler<ListHandedOver> for DeliveryStore {
+    type Result = ResponseFuture<HubResult<Vec<Delivery>>>;
+
+    fn handle(
+        &mut self,
+        ListHandedOver { after, limit }: ListHandedOver,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            const SQL: &str = "select * from deliveries where status = 'pending' and next_attempt_at is null \
+                and id > $1 order by id limit $2";
+            let after = after.unwrap_or_default();
+            read!(&db, |pool| query_as(SQL).bind(after).bind(limit).fetch_all(pool).await).map_err(failed)
         })
     }
 }
