@@ -10,11 +10,18 @@ pub mod services;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use rand::Rng;
+
 pub type Failure = Box<dyn std::error::Error>;
 pub type Outcome<T = ()> = Result<T, Failure>;
 
+/// Not one that the system deals out to outgoing connections: a server comes back to its port after a restart.
 pub fn free_port() -> Outcome<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    let mut random = rand::rng();
+    let ports = (0..100).map(|_| random.random_range(20_000..30_000));
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut ports = ports.filter(free);
+    ports.next().ok_or_else(|| "no free port".into())
 }
 
 /// Asks until it holds.

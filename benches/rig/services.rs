@@ -172,13 +172,16 @@ fn rabbitmq(directory: &Path) -> Outcome<Server> {
     fs::create_dir(&home)?;
     fs::write(home.join("plugins"), "[].\n")?;
     let port = free_port()?;
+    // Of its own, or what the machine's node is told would be told this one, too.
+    fs::write(home.join("rabbitmq.conf"), format!("listeners.tcp.default = 127.0.0.1:{port}\n"))?;
+    fs::write(home.join("env.conf"), "")?;
     // Past Debian's wrapper, which would change to a user of its own.
     let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
     command
         .env("HOME", &home)
         .env("RABBITMQ_NODENAME", format!("nexus_rig_{port}@localhost"))
-        .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
-        .env("RABBITMQ_NODE_PORT", port.to_string())
+        .env("RABBITMQ_CONFIG_FILE", home.join("rabbitmq.conf"))
+        .env("RABBITMQ_CONF_ENV_FILE", home.join("env.conf"))
         .env("RABBITMQ_DIST_PORT", free_port()?.to_string())
         .env("RABBITMQ_MNESIA_BASE", home.join("data"))
         .env("RABBITMQ_LOG_BASE", home.join("log"))
