@@ -69,7 +69,10 @@ async fn every_actor_of_the_hub_is_among_those_that_panic_here(hub: &TestHub) {
     for provoke in ACTORS {
         names.insert(provoked(hub, *provoke).await);
     }
+    // Those of the broker take no messages but from the broker.
+    const EDGE: [&str; 3] = ["Broker", "InquiryConsumer", "DeliveryConsumer"];
     let all: BTreeSet<_> = hub.app.hub.health().iter().map(|actor| actor.name).collect();
+    let all: BTreeSet<_> = all.into_iter().filter(|name| !EDGE.contains(name)).collect();
     assert_eq!(names, all);
 }
 
