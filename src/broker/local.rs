@@ -53,6 +53,21 @@ struct Subscriber {
     to: mpsc::Sender<LocalMessage>,
 }
 
+/// The confirm of a message that is under way.
+#[derive(Debug)]
+pub struct Settlement(oneshot::Receiver<()>);
+
+impl Settlement {
+    /// Waits until the hub has settled the message for good.
+    ///
+    /// # Errors
+    /// `Unavailable` when the hub stops or its consumer dies before: the message may have been taken. Published again
+    /// with the same `message_id`, it counts once.
+    pub async fn settled(self) -> HubResult<()> {
+        self.0.await.map_err(|_| STOPPED)
+    }
+}
+
 /// One inbound queue. It holds a bounded number of messages; who publishes more waits.
 #[derive(Clone)]
 pub struct Line {
@@ -82,11 +97,10 @@ impl LocalBroker {
     }
 
     /// Brings a message to the exchange for what comes in, as a gateway would. Resolves once the hub has settled it
-    /// for good: that is the confirm. Dropped before, it is settled all the same.
+    /// for good: that is the confirm. Dropped before, it may be settled all the same.
     ///
     /// # Errors
-    /// `Conflict` when no queue is bound for it. `Unavailable` when the hub stops or its consumer dies before it is
-    /// settled: it may have been taken. Published again with the same `message_id`, it counts once.
+    /// As [`Self::offer`] and [`Settlement`].
     pub async fn publish(
         &self,
         exchange: &str,
@@ -95,6 +109,22 @@ impl LocalBroker {
         headers: Map<String, Value>,
         body: impl Into<Vec<u8>>,
     ) -> HubResult<()> {
+        self.offer(exchange, routing_key, message_id, headers, body).await?.settled().await
+    }
+
+    /// As [`Self::publish`], but resolves when the message has its place in the queue, so that a publisher can have
+    /// many under way in its order.
+    ///
+    /// # Errors
+    /// `Conflict` when no queue is bound for it, `Unavailable` when the hub has stopped.
+    pub async fn offer(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        message_id: Option<&str>,
+        headers: Map<String, Value>,
+        body: impl Into<Vec<u8>>,
+    ) -> HubResult<Settlement> {
         let gets =
             |line: &&Line| line.queue.exchange == exchange && matches(&line.queue.pattern, routing_key);
         let lines = [&self.0.inquiries, &self.0.deliveries];
@@ -107,9 +137,9 @@ impl LocalBroker {
             headers,
             body: body.into(),
         };
-        let (settled, is_settled) = oneshot::channel();
+        let (settled, settlement) = oneshot::channel();
         line.into.send((envelope, settled)).await.map_err(|_| STOPPED)?;
-        is_settled.await.map_err(|_| STOPPED)
+        Ok(Settlement(settlement))
     }
 
     /// From now on, what is published to `exchange` with a key that `pattern` matches. Deliveries of its channels that

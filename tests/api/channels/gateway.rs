@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use nexus_hub::broker::{LocalBroker, LocalMessage, Topology};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -81,12 +80,15 @@ impl ChannelGateway {
         match &self.way {
             Way::Rabbit(rabbit) => rabbit.publish(&exchange, messages).await,
             Way::Twin(twin) => {
-                let published = messages.iter().map(|message| {
+                let mut confirms = Vec::new();
+                for message in messages {
                     let (id, headers) = (message.message_id.as_deref(), message.headers.clone());
-                    twin.publish(&exchange, &message.routing_key, id, headers, message.body.clone())
-                });
-                for published in join_all(published).await {
-                    published.unwrap();
+                    let body = message.body.clone();
+                    let offered = twin.offer(&exchange, &message.routing_key, id, headers, body);
+                    confirms.push(offered.await.unwrap());
+                }
+                for confirm in confirms {
+                    confirm.settled().await.unwrap();
                 }
             }
         }

@@ -31,7 +31,7 @@ fn two_instances_tell_everything_once_and_in_order() {
             let answering = inquiries.iter().take(20).enumerate().map(|(n, inquiry)| {
                 let (cso, manager) = (&csos[n % 2], &managers[(n + 1) % 2]);
                 async move {
-                    let draft = serde_json::json!({"inquiryId": inquiry["id"], "message": n.to_string()});
+                    let draft = serde_json::json!({"inquiryId": inquiry["id"], "message": "a reply"});
                     let draft = cso.post("/responses", draft).await.expect(201);
                     cso.act(&format!("{}/submit", path("responses", &draft))).await.expect(200);
                     manager.act(&format!("{}/approve", path("responses", &draft))).await.expect(200)
@@ -67,8 +67,9 @@ fn two_instances_tell_everything_once_and_in_order() {
                 assert!(last <= version, "out of order: {event}");
             }
             for inquiry in &inquiries {
-                let said = stage.said(inquiry).await;
-                assert_eq!(&said[..3], ["0", "1", "2"]);
+                let mut said = stage.said(inquiry).await;
+                said.retain(|text| text != "a reply");
+                assert_eq!(said, ["0", "1", "2"]);
             }
         })
     });

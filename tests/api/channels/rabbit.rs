@@ -91,16 +91,6 @@ impl Rabbit {
         if patience.is_zero() { taking.now_or_never() } else { timeout(patience, taking).await.ok() }
     }
 
-    /// How many messages wait in a queue, for anyone to take.
-    pub async fn waiting(&self, queue: &str) -> u32 {
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        self.channel
-            .queue_declare(queue.into(), passive, FieldTable::default())
-            .await
-            .unwrap()
-            .message_count()
-    }
-
     pub async fn delete_queue(&self, queue: &str) {
         self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
     }

@@ -1,6 +1,7 @@
 //! Conversations: in the order they were published, however many come at once.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ on_both_engines!(
     many_messages_of_several_threads_keep_their_order,
 );
 
-async fn a_thread_continues_its_inquiry_and_reopens_it(_: &TestHub, stage: &Stage) {
+async fn a_thread_continues_its_inquiry_and_reopens_it(hub: &TestHub, stage: &Stage) {
     let email = address();
     let send = async |text: &str| stage.gateway.send(&[Inbound::mail(&email, Some("t"), text)]).await;
     send("one").await;
@@ -27,7 +28,10 @@ async fn a_thread_continues_its_inquiry_and_reopens_it(_: &TestHub, stage: &Stag
     let inquiry = stage.inquiries().await.remove(0);
     let status = async || stage.admin.get(&path("inquiries", &inquiry)).await.expect(200)["status"].clone();
 
+    // On a clock that stands still, each message is a millisecond ahead of it.
+    hub.clock.advance(Duration::from_secs(1));
     stage.approved(&inquiry, "It ships tomorrow.").await;
+    hub.clock.advance(Duration::from_secs(1));
     assert_eq!(status().await, "responded");
     send("three").await;
     eventually("it is reopened", async || status().await == "in_progress").await;
