@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions,
-    QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -59,6 +59,20 @@ impl Rabbit {
             assert!(confirmation.is_ack(), "{confirmation:?}");
             assert_eq!(confirmation.take_message(), None, "it came back");
         }
+    }
+
+    /// As the hub would.
+    pub async fn declare_exchange(&self, exchange: &str) {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let kind = lapin::ExchangeKind::Topic;
+        let declared = self.channel.exchange_declare(exchange.into(), kind, options, FieldTable::default());
+        declared.await.unwrap();
+    }
+
+    /// Not as the hub would.
+    pub async fn declare_classic_queue(&self, queue: &str) {
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        self.channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap();
     }
 
     /// A queue of the test's own.
