@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use lapin::ExchangeKind;
+use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use nexus_hub::broker::{LocalMessage, Topology};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -61,7 +64,12 @@ impl Surroundings {
     /// A queue that gets every event, also what is published as soon as the hub connects.
     pub async fn watch_events(&self) -> String {
         let (exchange, queue) = (self.topology.events(), format!("{}.watch", self.prefix));
-        self.rabbit.declare_exchange(&exchange).await;
+        // As the hub does it.
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let name = exchange.as_str().into();
+        let declared =
+            self.rabbit.channel.exchange_declare(name, ExchangeKind::Topic, options, FieldTable::default());
+        declared.await.unwrap();
         self.rabbit.bind(&queue, &exchange, "#").await;
         queue
     }
@@ -175,7 +183,9 @@ fn a_queue_that_is_declared_otherwise_is_named_until_it_is_gone() {
     with_rabbit(|it| {
         Box::pin(async move {
             let queue = it.topology.inquiries().name;
-            it.rabbit.declare_classic_queue(&queue).await;
+            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+            let name = queue.as_str().into();
+            it.rabbit.channel.queue_declare(name, options, FieldTable::default()).await.unwrap();
             it.wire.open().await;
             let hub = it.start().await;
             eventually("the log names it", async || hub.errors().contains(&queue)).await;

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use crate::broker::{EMAIL, PASSWORD, Surroundings, broker_is, with_rabbit};
 use crate::gateway::{Inbound, address, content};
@@ -149,24 +148,16 @@ async fn approved_reply(hub: &Hub, admin: &Client) -> Value {
 async fn told_of(it: &Surroundings, events: &str, sent: usize, reply: &Value) {
     let mut told: Vec<Value> = Vec::new();
     let mut ids = HashSet::new();
+    let of_type = |told: &[Value], name: &str| told.iter().filter(|event| event["type"] == name).count();
     let is_last = |event: &Value| event["type"] == "response.sent" && event["subject"] == reply["id"];
-    while !told.last().is_some_and(is_last) {
+    while of_type(&told, "inquiry.message_added") < sent - THREADS || !told.iter().any(is_last) {
         let event = content(&it.next(events).await);
         if ids.insert(event["id"].to_string()) {
             told.push(event);
         }
     }
-    // What other entities have to tell may come a moment later.
-    sleep(Duration::from_millis(100)).await;
-    while let Some(message) = it.rabbit.take(events, Duration::ZERO).await {
-        let event = content(&message);
-        if ids.insert(event["id"].to_string()) {
-            told.push(event);
-        }
-    }
-    let of_type = |name: &str| told.iter().filter(|event| event["type"] == name).count();
-    assert_eq!(of_type("inquiry.created"), THREADS);
-    assert_eq!(of_type("inquiry.message_added"), sent - THREADS);
+    assert_eq!(of_type(&told, "inquiry.created"), THREADS);
+    assert_eq!(of_type(&told, "inquiry.message_added"), sent - THREADS);
     let mut versions = std::collections::HashMap::new();
     for event in &told {
         let version = event["data"]["version"].as_i64().unwrap();

@@ -19,7 +19,7 @@ pub const MOMENT: Duration = Duration::from_millis(2500);
 
 pub enum Way {
     Twin(LocalBroker),
-    Rabbit(Rabbit),
+    Rabbit(Box<Rabbit>),
 }
 
 pub struct ChannelGateway {
@@ -69,7 +69,7 @@ impl ChannelGateway {
     pub async fn of(hub: &TestHub, topology: Topology) -> Self {
         let way = match hub.app.broker.local() {
             Some(twin) => Way::Twin(twin.clone()),
-            None => Way::Rabbit(Rabbit::connect().await),
+            None => Way::Rabbit(Box::new(Rabbit::connect().await)),
         };
         Self { way, topology }
     }

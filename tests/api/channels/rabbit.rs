@@ -61,20 +61,6 @@ impl Rabbit {
         }
     }
 
-    /// As the hub would.
-    pub async fn declare_exchange(&self, exchange: &str) {
-        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        let kind = lapin::ExchangeKind::Topic;
-        let declared = self.channel.exchange_declare(exchange.into(), kind, options, FieldTable::default());
-        declared.await.unwrap();
-    }
-
-    /// Not as the hub would.
-    pub async fn declare_classic_queue(&self, queue: &str) {
-        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        self.channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap();
-    }
-
     /// A queue of the test's own.
     pub async fn bind(&self, queue: &str, exchange: &str, pattern: &str) {
         let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
