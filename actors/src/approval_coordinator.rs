@@ -249,7 +249,7 @@ impl ApprovalCoordinator {
         for before in deliveries {
             let response = responses.get(&before.message.response_id);
             let after = if response.is_some_and(|response| before.is_released_by(response)) {
-                let claimed = before.due_at(until, now);
+                let claimed = before.claimed(until, now);
                 released.push(claimed.clone());
                 claimed
             } else {
@@ -280,8 +280,8 @@ impl ApprovalCoordinator {
                 EventType::ResponseSent,
                 HistoryAction::Sent,
             ),
-            (DeliveryStatus::Failed, Report::Failed { reason, .. }) => (
-                response.fail_delivery(reason.clone(), now)?,
+            (DeliveryStatus::Failed, Report::Failed { .. } | Report::Unknown { .. }) => (
+                response.fail_delivery(after.last_error.clone().unwrap_or_default(), now)?,
                 EventType::ResponseDeliveryFailed,
                 HistoryAction::DeliveryFailed,
             ),

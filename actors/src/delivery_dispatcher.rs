@@ -3,14 +3,15 @@
 //! Nothing goes out past the gate: [`ReleaseDeliveries`] checks each delivery once more against the response it is of.
 //! A delivery is claimed in the database before it is handed over, so that one instance does it; should that one die
 //! over it, the delivery is due again when the claim ends, under the same id.
+//!
+//! Each route has a dispatcher of its own, so that a slow mail server holds up nothing but mail.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Recipient, Supervised, WrapFuture};
 use futures_util::future::join_all;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -20,8 +21,8 @@ use crate::domain::delivery::{Delivery, Report, RetryRule};
 use crate::domain::{Origin, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
-use crate::port::{MailOutcome, Outcome, Outgoing, Ports, Publish, SendMail};
-use crate::store::deliveries::{DeliveryStore, ListDue};
+use crate::port::{MailOutcome, Outcome, Outgoing, Publish, SendMail};
+use crate::store::deliveries::{Channels, DeliveryStore, ListDue};
 use crate::store::{Commit, Write, Writer};
 
 /// How often due deliveries are looked for without being told to.
@@ -33,7 +34,7 @@ pub(crate) const CLAIM: Duration = Duration::from_secs(90);
 /// The mail server and this hub's patience with it are bounded by less than [`CLAIM`].
 const MAIL_PATIENCE: Duration = Duration::from_secs(75);
 /// The channel whose replies the hub can send by itself.
-const EMAIL: &str = "email";
+pub(crate) const EMAIL: &str = "email";
 
 pub struct DeliveryDispatcher {
     pub(crate) dispatch: Dispatch,
@@ -46,8 +47,17 @@ pub(crate) struct Dispatch {
     pub deliveries: Mailbox<DeliveryStore>,
     pub coordinator: Mailbox<ApprovalCoordinator>,
     pub writer: Mailbox<Writer>,
-    pub ports: Ports,
+    pub route: Route,
+    pub channels: Channels,
     pub due: Arc<Notify>,
+    /// Held over a round, and at the end for good.
+    pub turn: Arc<Mutex<()>>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Route {
+    Broker(Recipient<Publish>),
+    Mail(Recipient<SendMail>),
 }
 
 impl Actor for DeliveryDispatcher {
@@ -64,52 +74,62 @@ impl Supervised for DeliveryDispatcher {}
 impl Dispatch {
     async fn run(&self) {
         loop {
+            let turn = self.turn.lock().await;
             match self.round().await {
                 Ok(found) if found >= BATCH as usize => continue,
                 // Another instance, or a report, was faster.
                 Ok(_) | Err(HubError::Contended) => {}
                 Err(error) => tracing::warn!(%error, "deliveries wait"),
             }
+            drop(turn);
             let _ = timeout(SWEEP, self.due.notified()).await;
         }
     }
 
+    /// Waits for the round under way, so that what became of it is kept, and lets no other begin.
+    pub async fn finish(self) {
+        let turn = self.turn.lock().await;
+        std::mem::forget(turn);
+    }
+
     async fn round(&self) -> HubResult<usize> {
-        let due = self.deliveries.ask(ListDue { now: self.clock.now(), limit: BATCH }).await?;
+        let now = self.clock.now();
+        let due = self.deliveries.ask(ListDue { channels: self.channels, now, limit: BATCH }).await?;
         let found = due.len();
         if found == 0 {
             return Ok(0);
         }
-        let until = self.clock.now().plus(CLAIM);
-        let released = self.coordinator.ask(ReleaseDeliveries { deliveries: due, until }).await?;
-        let (mail, rest): (Vec<_>, Vec<_>) =
-            released.into_iter().partition(|one| self.ports.mail.is_some() && one.message.channel == EMAIL);
-        self.publish(rest).await?;
-        if let Some(server) = &self.ports.mail {
-            // One slow server must not hold up the others' replies for longer than one batch takes.
-            join_all(mail.into_iter().map(|delivery| self.send(server, delivery))).await;
+        let deliveries = match self.route {
+            // The broker gets the same message once more, which its gateway knows by its id.
+            Route::Broker(_) => due,
+            Route::Mail(_) => due.into_iter().map(Delivery::if_interrupted).collect(),
+        };
+        let released = self.coordinator.ask(ReleaseDeliveries { deliveries, until: now.plus(CLAIM) }).await?;
+        match &self.route {
+            Route::Broker(broker) => self.publish(broker, released).await?,
+            Route::Mail(server) => {
+                join_all(released.into_iter().map(|delivery| self.send(server, delivery))).await;
+            }
         }
         Ok(found)
     }
 
     /// To the broker, all at once.
-    async fn publish(&self, deliveries: Vec<Delivery>) -> HubResult<()> {
+    async fn publish(&self, broker: &Recipient<Publish>, deliveries: Vec<Delivery>) -> HubResult<()> {
         if deliveries.is_empty() {
             return Ok(());
         }
         let messages = deliveries.iter().map(|delivery| Outgoing::Delivery(delivery.message.clone()));
-        let answer = self.ports.broker.send(Publish(messages.collect())).await;
-        let outcomes = answer.unwrap_or(Err(HubError::Unavailable { what: "broker" }));
-        let now = self.clock.now();
-        let by_id: HashMap<Uuid, Outcome> = match outcomes {
-            Ok(outcomes) => deliveries.iter().map(|one| one.id).zip(outcomes).collect(),
-            Err(error) => {
+        let answer = broker.send(Publish(messages.collect())).await;
+        let outcomes =
+            answer.unwrap_or(Err(HubError::Unavailable { what: "broker" })).unwrap_or_else(|error| {
                 tracing::warn!(%error, "deliveries wait for the broker");
-                HashMap::new()
-            }
-        };
+                Vec::new()
+            });
+        let now = self.clock.now();
+        let mut outcomes = outcomes.into_iter();
         for delivery in deliveries {
-            let after = match by_id.get(&delivery.id) {
+            let after = match outcomes.next() {
                 Some(Outcome::Confirmed) => delivery.handed_over(now),
                 Some(Outcome::Unroutable) => self.unroutable(&delivery, now),
                 // The broker may have it. It is published again, as the same message.
@@ -149,13 +169,14 @@ impl Dispatch {
             MailOutcome::Failed { reason, permanent } => {
                 self.report(id, Report::Failed { reason, permanent }).await
             }
-            MailOutcome::Unknown { reason } => {
+            MailOutcome::Unknown { reason } => self.report(id, Report::Unknown { reason }).await,
+            MailOutcome::NotTried { reason } => {
                 let now = self.clock.now();
-                let until = now.plus(self.retry.backoff);
-                self.keep(delivery.in_doubt(format!("outcome unknown: {reason}"), until, now)).await
+                self.keep(delivery.put_off(reason, now.plus(self.retry.backoff), now)).await
             }
         };
         if let Err(error) = kept {
+            // The claim stands; when it ends, the delivery is in doubt.
             tracing::warn!(%error, delivery = %id, "what became of a mail could not be kept");
         }
     }

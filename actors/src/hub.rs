@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
+use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
 use crate::api_key_desk::ApiKeyDesk;
@@ -13,7 +14,7 @@ use crate::assignment_balancer::{AssignmentBalancer, Balance};
 use crate::clock::Clock;
 use crate::customer_desk::CustomerDesk;
 use crate::dead_letter_desk::DeadLetterDesk;
-use crate::delivery_dispatcher::{DeliveryDispatcher, Dispatch};
+use crate::delivery_dispatcher::{DeliveryDispatcher, Dispatch, EMAIL, Route};
 use crate::domain::delivery::RetryRule;
 use crate::housekeeper::Housekeeper;
 use crate::inquiry_desk::InquiryDesk;
@@ -25,7 +26,7 @@ use crate::store::api_keys::ApiKeyStore;
 use crate::store::audit::AuditStore;
 use crate::store::customers::CustomerStore;
 use crate::store::dead_letters::DeadLetterStore;
-use crate::store::deliveries::DeliveryStore;
+use crate::store::deliveries::{Channels, DeliveryStore};
 use crate::store::idempotency::IdempotencyStore;
 use crate::store::inquiries::InquiryStore;
 use crate::store::intake::IntakeStore;
@@ -83,6 +84,8 @@ pub struct Hub {
     /// Without ports there is none; likewise below.
     pub outbox_relay: Option<Mailbox<OutboxRelay>>,
     pub delivery_dispatcher: Option<Mailbox<DeliveryDispatcher>>,
+    /// Only where there is a mail server.
+    pub mail_dispatcher: Option<Mailbox<DeliveryDispatcher>>,
 }
 
 impl Hub {
@@ -174,17 +177,30 @@ impl Hub {
                 writer: writer.clone(),
             }
         );
-        let delivery_dispatcher = ports.map(|ports| {
+        let dispatcher = |name, route, channels, due: &Arc<Notify>| {
             let dispatch = Dispatch {
                 clock: clock.clone(),
                 retry: settings.retry,
                 deliveries: deliveries.clone(),
                 coordinator: approval_coordinator.clone(),
                 writer: writer.clone(),
-                ports,
-                due: Arc::clone(&storage.delivery_due),
+                route,
+                channels,
+                due: Arc::clone(due),
+                turn: Arc::default(),
             };
-            start!("DeliveryDispatcher", DeliveryDispatcher { dispatch })
+            let last = dispatch.clone().finish();
+            let make = move |_: &mut _| DeliveryDispatcher { dispatch };
+            Mailbox::start_until(&supervision, &threads.next(), name, capacity, last, make)
+        };
+        let mail = ports.as_ref().and_then(|ports| ports.mail.clone());
+        let rest = if mail.is_some() { Channels::Except(EMAIL) } else { Channels::All };
+        let mail_dispatcher = mail.map(|server| {
+            let only = Channels::Only(EMAIL);
+            dispatcher("MailDispatcher", Route::Mail(server), only, &storage.mail_due)
+        });
+        let delivery_dispatcher = ports.map(|ports| {
+            dispatcher("DeliveryDispatcher", Route::Broker(ports.broker), rest, &storage.delivery_due)
         });
         let user_desk = start!(
             "UserDesk",
@@ -256,6 +272,7 @@ impl Hub {
             housekeeper,
             outbox_relay,
             delivery_dispatcher,
+            mail_dispatcher,
         }
     }
 

@@ -53,6 +53,8 @@ pub enum MailOutcome {
     Sent,
     /// The mail server has not taken it.
     Failed { reason: String, permanent: bool },
+    /// There was no time to try it.
+    NotTried { reason: String },
     /// The connection broke at a moment when the server may or may not have taken it.
     Unknown { reason: String },
 }

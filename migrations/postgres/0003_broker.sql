@@ -29,3 +29,5 @@ create index dead_letters_by_status on dead_letters (status, created_at, id);
 
 -- The outcome of an attempt is unknown.
 alter table deliveries add column ambiguous boolean not null default false;
+-- Someone is handing it over.
+alter table deliveries add column claimed boolean not null default false;

@@ -2,7 +2,8 @@
 //!
 //! | when | what | outcome |
 //! | --- | --- | --- |
-//! | before the mail is offered | no connection, TLS, sign-in refused, no turn | failed, to be tried again |
+//! | before the mail is offered | no turn | not tried |
+//! | | no connection, TLS, sign-in refused | failed, to be tried again |
 //! | up to the server's go-ahead for the text | refused with 5xx | failed for good, but for codes about signing in |
 //! | | 4xx, connection lost, no answer in time | failed, to be tried again |
 //! | from the first byte of the text on | refused with 5xx | failed for good |
@@ -37,7 +38,8 @@ const SIGN_IN: [u16; 4] = [530, 534, 535, 538];
 pub(super) async fn deliver(mail: &Message, connections: &Connections, limit: Duration) -> MailOutcome {
     let wait = PATIENCE.saturating_sub(limit * 2);
     let Some(permit) = connections.turn(wait).await else {
-        return passing("not tried yet: the mail server is too slow for all there is to send".to_owned());
+        let reason = "not tried yet: the mail server is too slow for all there is to send".to_owned();
+        return MailOutcome::NotTried { reason };
     };
     let offered = timeout(limit, async {
         let mut connection = connections.connect(permit).await.map_err(passing)?;

@@ -65,6 +65,9 @@ pub struct Delivery {
     /// The outcome of an attempt is unknown: it may have reached the customer. Whatever is sent again carries the
     /// same `deliveryId`.
     pub ambiguous: bool,
+    /// Someone is handing it over. Still so when it is due again, they died over it.
+    #[serde(skip)]
+    pub claimed: bool,
     #[serde(flatten)]
     pub message: OutboundMessage,
 }
@@ -80,6 +83,10 @@ pub enum Report {
         reason: String,
         permanent: bool,
     },
+    /// It may have been sent, or not.
+    Unknown {
+        reason: String,
+    },
 }
 
 impl Report {
@@ -87,7 +94,7 @@ impl Report {
     pub fn delivered_at(&self, now: Timestamp) -> Timestamp {
         match self {
             Self::Confirmed { delivered_at: Some(told) } if *told <= now => *told,
-            Self::Confirmed { .. } | Self::Failed { .. } => now,
+            Self::Confirmed { .. } | Self::Failed { .. } | Self::Unknown { .. } => now,
         }
     }
 }
@@ -199,6 +206,7 @@ impl Delivery {
             next_attempt_at: Some(now),
             last_error: None,
             ambiguous: false,
+            claimed: false,
             message,
         }
     }
@@ -212,17 +220,33 @@ impl Delivery {
             && response.approved_by == Some(self.message.approved_by)
     }
 
-    /// To be handed to its channel at `time`, unless something else comes first. So is one that is being handed over
-    /// now, for the case that whoever does it dies over it.
+    /// To be handed to its channel at `time`, unless something else comes first.
     #[must_use]
     pub fn due_at(&self, time: Timestamp, now: Timestamp) -> Self {
-        Self { next_attempt_at: Some(time), ..self.touched(now) }
+        Self { next_attempt_at: Some(time), claimed: false, ..self.touched(now) }
+    }
+
+    /// Someone is about to hand it over. Should they die over it, it is due again at `until`.
+    #[must_use]
+    pub fn claimed(&self, until: Timestamp, now: Timestamp) -> Self {
+        Self { claimed: true, ..self.due_at(until, now) }
+    }
+
+    /// Whoever was sending it died over it, so that nobody knows whether it was sent.
+    #[must_use]
+    pub fn if_interrupted(self) -> Self {
+        if self.claimed {
+            let last_error = Some("outcome unknown: the hub was interrupted while sending it".to_owned());
+            Self { ambiguous: true, last_error, ..self }
+        } else {
+            self
+        }
     }
 
     /// Its channel has it now; what comes next is a report.
     #[must_use]
     pub fn handed_over(&self, now: Timestamp) -> Self {
-        Self { next_attempt_at: None, ..self.touched(now) }
+        Self { next_attempt_at: None, claimed: false, ..self.touched(now) }
     }
 
     /// Its channel cannot take it for now, and has not. Not an attempt.
@@ -231,18 +255,13 @@ impl Delivery {
         Self { last_error: Some(reason), ..self.due_at(until, now) }
     }
 
-    /// Whether it was sent is not known.
-    #[must_use]
-    pub fn in_doubt(&self, reason: String, until: Timestamp, now: Timestamp) -> Self {
-        Self { ambiguous: true, ..self.put_off(reason, until, now) }
-    }
-
     /// It is not what was approved, so it is never sent.
     #[must_use]
     pub fn withheld(&self, now: Timestamp) -> Self {
         Self {
             status: DeliveryStatus::Failed,
             next_attempt_at: None,
+            claimed: false,
             last_error: Some("withheld: it is not what was approved".to_owned()),
             ..self.touched(now)
         }
@@ -255,25 +274,35 @@ impl Delivery {
         rule: &RetryRule,
         now: Timestamp,
     ) -> Result<Option<Self>, ContradictingReport> {
-        let next = Self { next_attempt_at: None, ..self.touched(now) };
+        let next = Self { next_attempt_at: None, claimed: false, ..self.touched(now) };
         match (self.status, report) {
             (DeliveryStatus::Pending, Report::Confirmed { .. }) => {
                 Ok(Some(Self { status: DeliveryStatus::Sent, last_error: None, ambiguous: false, ..next }))
             }
             (DeliveryStatus::Pending, Report::Failed { reason, permanent }) => {
-                let attempts = self.attempts + 1;
-                let last_error = Some(reason.clone());
-                if *permanent || attempts >= rule.max_attempts {
-                    Ok(Some(Self { status: DeliveryStatus::Failed, attempts, last_error, ..next }))
-                } else {
-                    let next_attempt_at = Some(now.plus(rule.pause(attempts)));
-                    Ok(Some(Self { attempts, last_error, next_attempt_at, ..next }))
-                }
+                Ok(Some(next.failed(reason.clone(), *permanent, rule, now)))
+            }
+            (DeliveryStatus::Pending, Report::Unknown { reason }) => {
+                let in_doubt = Self { ambiguous: true, ..next };
+                Ok(Some(in_doubt.failed(format!("outcome unknown: {reason}"), false, rule, now)))
             }
             (DeliveryStatus::Sent, Report::Confirmed { .. })
-            | (DeliveryStatus::Failed, Report::Failed { .. }) => Ok(None),
+            | (DeliveryStatus::Failed, Report::Failed { .. })
+            // An outcome that is known counts for more.
+            | (DeliveryStatus::Sent | DeliveryStatus::Failed, Report::Unknown { .. }) => Ok(None),
             (DeliveryStatus::Sent, Report::Failed { .. })
             | (DeliveryStatus::Failed, Report::Confirmed { .. }) => Err(ContradictingReport(self.status)),
+        }
+    }
+
+    /// One attempt more, and its consequence.
+    fn failed(self, reason: String, permanent: bool, rule: &RetryRule, now: Timestamp) -> Self {
+        let attempts = self.attempts + 1;
+        let tried = Self { attempts, last_error: Some(reason), ..self };
+        if permanent || attempts >= rule.max_attempts {
+            Self { status: DeliveryStatus::Failed, ..tried }
+        } else {
+            Self { next_attempt_at: Some(now.plus(rule.pause(attempts))), ..tried }
         }
     }
 

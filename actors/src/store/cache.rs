@@ -166,13 +166,15 @@ pub struct Storage {
     pub cache: Arc<dyn SharedCache>,
     /// Told after a commit that left something to be published.
     pub outbox_filled: Arc<Notify>,
-    /// Told after a commit that made a delivery.
+    /// Told after a commit that made a delivery, for each route it may take.
     pub delivery_due: Arc<Notify>,
+    pub mail_due: Arc<Notify>,
 }
 
 impl Storage {
     pub fn new(db: Db, cache: Arc<dyn SharedCache>) -> Self {
-        Self { db, cache, outbox_filled: Arc::default(), delivery_due: Arc::default() }
+        let (outbox_filled, delivery_due, mail_due) = Default::default();
+        Self { db, cache, outbox_filled, delivery_due, mail_due }
     }
 
     /// The entity under `key`, from the cache or else by `load`.

@@ -207,6 +207,7 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
         }
         if commit.writes.iter().any(|write| matches!(write, Write::InsertDelivery(_))) {
             storage.delivery_due.notify_one();
+            storage.mail_due.notify_one();
         }
     }
     outcome

@@ -1,6 +1,6 @@
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
-use sqlx::{query, query_as};
+use sqlx::{QueryBuilder, query, query_as};
 use uuid::Uuid;
 
 use super::bind::from_row;
@@ -22,10 +22,18 @@ pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", k
 
 const LIST: ListSql = ListSql {
     select: "t.id, t.version, t.created_at, t.updated_at, t.status, t.attempts, t.next_attempt_at, t.last_error, \
-        t.ambiguous, t.message",
+        t.ambiguous, t.claimed, t.message",
     from: "deliveries t",
     sorts: SORTS,
 };
+
+/// Some of the channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    All,
+    Only(&'static str),
+    Except(&'static str),
+}
 
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Option<Delivery>>")]
@@ -42,6 +50,7 @@ pub struct ListDeliveries {
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Vec<Delivery>>")]
 pub struct ListDue {
+    pub channels: Channels,
     pub now: Timestamp,
     pub limit: i64,
 }
@@ -88,12 +97,27 @@ impl Handler<ListDeliveries> for DeliveryStore {
 impl Handler<ListDue> for DeliveryStore {
     type Result = ResponseFuture<HubResult<Vec<Delivery>>>;
 
-    fn handle(&mut self, ListDue { now, limit }: ListDue, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, ListDue { channels, now, limit }: ListDue, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from deliveries where status = 'pending' and next_attempt_at <= $1 \
-                order by next_attempt_at, id limit $2";
-            read!(&db, |pool| query_as(SQL).bind(now).bind(limit).fetch_all(pool).await).map_err(failed)
+            read!(&db, |pool| {
+                let mut query = QueryBuilder::new(
+                    "select * from deliveries where status = 'pending' and next_attempt_at <= ",
+                );
+                query.push_bind(now);
+                match channels {
+                    Channels::All => {}
+                    Channels::Only(channel) => {
+                        query.push(" and channel = ").push_bind(channel);
+                    }
+                    Channels::Except(channel) => {
+                        query.push(" and channel <> ").push_bind(channel);
+                    }
+                }
+                query.push(" order by next_attempt_at, id limit ").push_bind(limit);
+                query.build_query_as().fetch_all(pool).await
+            })
+            .map_err(failed)
         })
     }
 }
@@ -117,7 +141,7 @@ impl Handler<ListHandedOver> for DeliveryStore {
 }
 
 from_row!(Delivery {
-    id, version, created_at, updated_at, status, attempts, next_attempt_at, last_error, ambiguous; json message
+    id, version, created_at, updated_at, status, attempts, next_attempt_at, last_error, ambiguous, claimed; json message
 });
 
 pub(super) async fn insert(work: &mut Work, delivery: &Delivery) -> HubResult<()> {
@@ -145,7 +169,7 @@ pub(super) async fn insert(work: &mut Work, delivery: &Delivery) -> HubResult<()
 
 pub(super) async fn update(work: &mut Work, delivery: &Delivery) -> HubResult<()> {
     const SQL: &str = "update deliveries set version = $2, updated_at = $4, status = $5, attempts = $6, \
-        next_attempt_at = $7, last_error = $8, ambiguous = $9 where id = $1 and version = $3";
+        next_attempt_at = $7, last_error = $8, ambiguous = $9, claimed = $10 where id = $1 and version = $3";
     let affected = write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(delivery.id)
         .bind(delivery.version)
@@ -156,6 +180,7 @@ pub(super) async fn update(work: &mut Work, delivery: &Delivery) -> HubResult<()
         .bind(delivery.next_attempt_at)
         .bind(delivery.last_error.as_deref())
         .bind(delivery.ambiguous)
+        .bind(delivery.claimed)
         .execute(connection)
         .await
         .map(|done| done.rows_affected()))
