@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Supervised, WrapFuture};
@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::address::Address;
 use super::backoff::Backoff;
 use super::connection::{Connection, Failure};
+use super::reports::Reports;
 use super::topology::Topology;
 
 /// Between two tries to connect: the first pause, and the longest.
@@ -54,10 +55,6 @@ pub struct Live {
     epoch: u64,
     pub connection: Arc<Connection>,
 }
-
-/// What the log was told last, by any of the links that share it: each trouble makes one line, however long it lasts.
-#[derive(Clone, Debug, Default)]
-pub struct Reports(Arc<Mutex<Option<String>>>);
 
 impl Link {
     pub fn new(
@@ -241,25 +238,6 @@ impl Drop for LetGo<'_> {
             }
             held
         });
-    }
-}
-
-impl Reports {
-    fn trouble(&self, problem: &str) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_deref() == Some(problem) {
-            tracing::debug!("still: {problem}");
-        } else {
-            tracing::error!("{problem}");
-            *last = Some(problem.to_owned());
-        }
-    }
-
-    fn well(&self, address: &Address) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.take().is_some() {
-            tracing::info!("RabbitMQ at {address} is back");
-        }
     }
 }
 

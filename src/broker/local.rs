@@ -13,16 +13,15 @@ use nexus_actors::port::{Outcome, Publish};
 use nexus_actors::redelivery::Redeliver;
 use nexus_actors::{HubError, HubResult, new_id};
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
 
-use super::intake::{Feed, Lost, Received, Source};
+use super::local_line::{Line, Settlement};
 use super::parcel::Parcel;
-use super::topology::{Queue, Topology, delivery_key, matches};
+use super::topology::{Topology, delivery_key, matches};
 
 /// Messages a subscriber may lag behind.
 const LAG: usize = 256;
-const STOPPED: HubError = HubError::Unavailable { what: "hub" };
 
 /// The way in and out for code in this process.
 #[derive(Clone)]
@@ -53,26 +52,11 @@ struct Subscriber {
     to: mpsc::Sender<LocalMessage>,
 }
 
-/// One inbound queue. It holds a bounded number of messages; who publishes more waits.
-#[derive(Clone)]
-pub struct Line {
-    queue: Queue,
-    into: mpsc::Sender<Pending>,
-    from: Arc<tokio::sync::Mutex<mpsc::Receiver<Pending>>>,
-}
-
-type Pending = Received<oneshot::Sender<()>>;
-
-pub struct LocalFeed(tokio::sync::OwnedMutexGuard<mpsc::Receiver<Pending>>);
-
 impl LocalBroker {
     /// `room`: inbound messages that wait at a time in each queue.
     pub fn new(topology: Topology, room: usize) -> Self {
-        let line = |queue: Queue| {
-            let (into, from) = mpsc::channel(room.max(1));
-            Line { queue, into, from: Arc::new(tokio::sync::Mutex::new(from)) }
-        };
-        let (inquiries, deliveries) = (line(topology.inquiries()), line(topology.deliveries()));
+        let inquiries = Line::new(topology.inquiries(), room);
+        let deliveries = Line::new(topology.deliveries(), room);
         let (subscribers, coordinator) = (Mutex::default(), OnceLock::new());
         Self(Arc::new(Inner { topology, inquiries, deliveries, subscribers, coordinator }))
     }
@@ -82,11 +66,10 @@ impl LocalBroker {
     }
 
     /// Brings a message to the exchange for what comes in, as a gateway would. Resolves once the hub has settled it
-    /// for good: that is the confirm. Dropped before, it is settled all the same.
+    /// for good: that is the confirm. Dropped before, it may be settled all the same.
     ///
     /// # Errors
-    /// `Conflict` when no queue is bound for it. `Unavailable` when the hub stops or its consumer dies before it is
-    /// settled: it may have been taken. Published again with the same `message_id`, it counts once.
+    /// As [`Self::offer`] and [`Settlement`].
     pub async fn publish(
         &self,
         exchange: &str,
@@ -95,10 +78,25 @@ impl LocalBroker {
         headers: Map<String, Value>,
         body: impl Into<Vec<u8>>,
     ) -> HubResult<()> {
-        let gets =
-            |line: &&Line| line.queue.exchange == exchange && matches(&line.queue.pattern, routing_key);
+        self.offer(exchange, routing_key, message_id, headers, body).await?.settled().await
+    }
+
+    /// As [`Self::publish`], but resolves when the message has its place in the queue, so that a publisher can have
+    /// many under way in its order.
+    ///
+    /// # Errors
+    /// `Conflict` when no queue is bound for it, `Unavailable` when the hub has stopped.
+    pub async fn offer(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        message_id: Option<&str>,
+        headers: Map<String, Value>,
+        body: impl Into<Vec<u8>>,
+    ) -> HubResult<Settlement> {
         let lines = [&self.0.inquiries, &self.0.deliveries];
-        let line = lines.into_iter().find(gets).ok_or(HubError::Conflict("No queue is bound for it."))?;
+        let line = lines.into_iter().find(|line| line.gets(exchange, routing_key));
+        let line = line.ok_or(HubError::Conflict("No queue is bound for it."))?;
         let envelope = Envelope {
             receipt: new_id(),
             routing_key: routing_key.to_owned(),
@@ -107,9 +105,7 @@ impl LocalBroker {
             headers,
             body: body.into(),
         };
-        let (settled, is_settled) = oneshot::channel();
-        line.into.send((envelope, settled)).await.map_err(|_| STOPPED)?;
-        is_settled.await.map_err(|_| STOPPED)
+        line.put(envelope).await
     }
 
     /// From now on, what is published to `exchange` with a key that `pattern` matches. Deliveries of its channels that
@@ -213,54 +209,5 @@ impl Handler<Publish> for LocalBroker {
             self.hand_out(Parcel::of(message, &self.0.topology)?);
         }
         Ok(vec![Outcome::Confirmed; messages.len()])
-    }
-}
-
-impl Source for Line {
-    type Feed = LocalFeed;
-
-    async fn open(&self) -> Option<LocalFeed> {
-        Some(LocalFeed(Arc::clone(&self.from).lock_owned().await))
-    }
-
-    /// It never is.
-    fn lost(&self, _: &Lost) {}
-}
-
-impl Feed for LocalFeed {
-    type Ticket = oneshot::Sender<()>;
-
-    async fn next(&mut self) -> Result<Pending, Lost> {
-        match self.0.recv().await {
-            Some(pending) => Ok(pending),
-            // The other end lives in the same `Line`.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn ready(&mut self) -> Option<Pending> {
-        self.0.try_recv().ok()
-    }
-
-    fn broken(&mut self) -> Option<Lost> {
-        None
-    }
-
-    async fn settle(
-        &mut self,
-        run: Vec<oneshot::Sender<()>>,
-        single: Vec<oneshot::Sender<()>>,
-    ) -> Result<(), Lost> {
-        for settled in run.into_iter().chain(single) {
-            // Whoever published it may wait no more.
-            let _ = settled.send(());
-        }
-        Ok(())
-    }
-
-    /// What waits is told that nobody takes it.
-    async fn close(mut self) {
-        self.0.close();
-        while self.0.try_recv().is_ok() {}
     }
 }

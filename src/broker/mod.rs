@@ -6,7 +6,7 @@
 //! | [`link`], `connection` | one connection to RabbitMQ, made again whenever it is lost |
 //! | `publisher` | hub to broker: an outcome for every message |
 //! | `intake`, `rabbit_feed` | broker to hub: in order, acknowledged once committed |
-//! | [`local`] | the twin |
+//! | [`local`], [`local_line`] | the twin |
 
 mod address;
 mod backoff;
@@ -15,9 +15,11 @@ mod headers;
 mod intake;
 mod link;
 pub mod local;
+pub mod local_line;
 mod parcel;
 mod publisher;
 mod rabbit_feed;
+mod reports;
 mod settings;
 pub mod topology;
 
@@ -37,9 +39,10 @@ pub use topology::Topology;
 
 use crate::mail::BadSetting;
 use intake::{Consumer, Intake, Order, Source};
-use link::{Link, Reports};
+use link::Link;
 use publisher::Publisher;
 use rabbit_feed::RabbitQueue;
+use reports::Reports;
 
 /// The broker of one hub: what the hub publishes to is started before it, what it gets its messages from after it.
 #[derive(Clone)]

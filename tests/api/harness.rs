@@ -146,8 +146,8 @@ pub fn within(
 pub struct Place {
     pub engine: Engine,
     directory: TempDir,
-    /// Names the PostgreSQL database and the Redis keys.
-    name: String,
+    /// Names the PostgreSQL database, and is before the names of Redis keys and of queues.
+    pub name: String,
 }
 
 /// A running hub, in this process so that a test can reach its actors and drive its clock.
@@ -206,6 +206,7 @@ impl Place {
             ("NEXUS__SERVER__WORKERS", "1".to_owned()),
             ("NEXUS__ACTORS__THREADS", "1".to_owned()),
             ("NEXUS__DATABASE__MAX_CONNECTIONS", "8".to_owned()),
+            ("NEXUS__BROKER__PREFIX", self.name.clone()),
         ];
         match self.engine {
             Engine::Embedded => {
@@ -473,6 +474,10 @@ fn server_url() -> String {
 
 pub fn redis_url() -> String {
     std::env::var("TEST_REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned())
+}
+
+pub fn amqp_url() -> String {
+    std::env::var("TEST_AMQP_URL").unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
 }
 
 /// Made once: a hash is meant to be slow.

@@ -8,6 +8,7 @@ mod asyncapi;
 mod auth;
 mod bad_input;
 mod cache;
+mod channels;
 mod conventions;
 mod customers;
 mod dead_letters;

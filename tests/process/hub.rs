@@ -104,7 +104,8 @@ impl Hub {
         self.out.as_ref().map(Lines::text).unwrap_or_default()
     }
 
-    fn errors(&self) -> String {
+    /// What it has logged so far.
+    pub fn errors(&self) -> String {
         self.err.as_ref().map(Lines::text).unwrap_or_default()
     }
 

@@ -8,6 +8,15 @@ mod harness;
 #[path = "../api/asyncapi/schemas.rs"]
 mod schemas;
 
+#[expect(dead_code, reason = "shared with the tests of the API")]
+#[path = "../api/channels/gateway.rs"]
+mod gateway;
+
+#[path = "../api/channels/rabbit.rs"]
+mod rabbit;
+
+mod broker;
+mod broker_flow;
 mod commands;
 mod events;
 mod hub;

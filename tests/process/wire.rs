@@ -27,7 +27,11 @@ impl Wire {
     /// To the server of `url`; connections to this end are refused until [`Wire::open`].
     pub fn to(url: &str) -> Self {
         let url = url::Url::parse(url).unwrap();
-        let default = if url.scheme() == "redis" { 6379 } else { 5432 };
+        let default = match url.scheme() {
+            "redis" => 6379,
+            "amqp" => 5672,
+            _ => 5432,
+        };
         let far = (url.host_str().unwrap(), url.port().unwrap_or(default));
         let far = far.to_socket_addrs().unwrap().next().unwrap();
         let near = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
