@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rig::gateway::{Mailbox, Message, Publisher, send_mail};
@@ -128,11 +128,11 @@ async fn inquiries(deployment: &Deployment, messages: usize, kills: usize, resta
             publisher.publish(window).await;
             progress.set(progress.get() + window.len());
         }
+        Outcome::Ok(())
     };
     let total = plan.published;
     let faults = faults(deployment, &progress, total, kills, restarts);
-    let ((), faults) = futures_util::join!(publish, faults);
-    faults?;
+    futures_util::try_join!(publish, faults)?;
     let published_in = begun.elapsed();
     let database = deployment.services.lock().await.database_url();
     let drained = until("every message is settled", DRAIN, async || {
@@ -140,15 +140,21 @@ async fn inquiries(deployment: &Deployment, messages: usize, kills: usize, resta
         let dead = count(&database, "select count(*) from dead_letters").await.unwrap_or(0);
         inbox >= plan.distinct && dead >= plan.malformed
     })
-    .await?;
+    .await;
+    let settled = (
+        count(&database, "select count(*) from inbox").await?,
+        count(&database, "select count(*) from dead_letters").await?,
+    );
+    let drained =
+        drained.map_err(|error| format!("{error}: {settled:?} of {}, {}", plan.distinct, plan.malformed))?;
     let inquiries = count(&database, "select count(*) from inquiries").await?;
     let said = count(&database, "select count(*) from messages").await?;
     let dead = count(&database, "select count(*) from dead_letters").await?;
     let not_poison = count(&database, "select count(*) from dead_letters where reason <> 'bad_json'").await?;
     let disordered = count(
         &database,
-        "select count(*) from (select message::int as place, \
-         row_number() over (partition by inquiry_id order by created_at, id) - 1 as row \
+        "select count(*) from (select m.message::int as place, \
+         row_number() over (partition by inquiry_id order by m.created_at, m.id) - 1 as row \
          from messages m join inquiries i on i.id = m.inquiry_id where i.thread_id is not null) told \
          where place <> row",
     )
@@ -202,7 +208,7 @@ async fn replies(deployment: &Deployment, approvals: usize, kills: usize, restar
     let approved: RefCell<BTreeMap<String, String>> = RefCell::default();
     let (next, done) = (Cell::new(0_usize), Cell::new(0_usize));
     let begun = Instant::now();
-    let work = join_all((0..PEOPLE).map(|_| async {
+    let work = try_join_all((0..PEOPLE).map(|_| async {
         while next.get() < inquiries.len() {
             let index = next.get();
             next.set(index + 1);
@@ -223,11 +229,7 @@ async fn replies(deployment: &Deployment, approvals: usize, kills: usize, restar
     }));
     let before = deployment.hub.borrow().kills;
     let faults = faults(deployment, &done, inquiries.len(), kills, restarts);
-    let (worked, faults) = futures_util::join!(work, faults);
-    faults?;
-    for outcome in worked {
-        outcome?;
-    }
+    futures_util::try_join!(work, faults)?;
     let decided_in = begun.elapsed();
     let expected = approved.borrow().len();
     let drained = until("every approved reply is sent", DRAIN, async || {
@@ -292,8 +294,14 @@ async fn faults(
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         match service {
-            Some(service) => deployment.services.lock().await.restart(service).await?,
-            None => deployment.hub.borrow_mut().kill_and_start()?,
+            Some(service) => {
+                eprintln!("at {} of {total}: {service:?} restarts", progress.get());
+                deployment.services.lock().await.restart(service).await?;
+            }
+            None => {
+                eprintln!("at {} of {total}: the hub is killed", progress.get());
+                deployment.hub.borrow_mut().kill_and_start()?;
+            }
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Owns the life cycle of responses. Nothing else changes one, so nothing gets past an approval.
 
+use std::time::Duration;
+
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use uuid::Uuid;
 
@@ -203,9 +205,13 @@ impl ApprovalCoordinator {
     /// What an approval sets off, in the approval's own transaction: the delivery of exactly this text, which joins
     /// the conversation, and the inquiry is answered.
     async fn release(&self, commit: Commit, response: &Response, caller: &Caller) -> HubResult<Commit> {
+        let inquiry = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
+        let inquiry =
+            inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
         let reply = ConversationMessage {
             id: new_id(),
-            created_at: response.updated_at,
+            // Behind what it answers, whatever the clocks of two instances say.
+            created_at: response.updated_at.max(inquiry.updated_at.plus(Duration::from_millis(1))),
             inquiry_id: response.inquiry_id,
             direction: Direction::Outbound,
             message: response.message.clone(),
@@ -214,9 +220,6 @@ impl ApprovalCoordinator {
             external_id: None,
             metadata: None,
         };
-        let inquiry = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
-        let inquiry =
-            inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
         let customer = self.customers.ask(GetCustomer(inquiry.customer_id)).await?;
         let customer =
             customer.ok_or(HubError::Conflict("The customer was deleted; there is nobody to reply to."))?;

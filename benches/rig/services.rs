@@ -21,10 +21,11 @@ pub enum Service {
 
 /// PostgreSQL, Redis and RabbitMQ with settings as a deployment has them.
 pub struct Services {
-    directory: TempDir,
     postgres: Postgres,
     redis: Server,
     rabbitmq: Server,
+    /// Last: a server whose directory is gone does not end.
+    _directory: TempDir,
 }
 
 struct Postgres {
@@ -38,6 +39,8 @@ struct Server {
     command: Command,
     process: Option<Child>,
     port: u16,
+    /// Names the process to end, where that is not the one started.
+    pid_file: Option<PathBuf>,
 }
 
 impl Services {
@@ -50,7 +53,7 @@ impl Services {
         redis.start().await?;
         let mut rabbitmq = rabbitmq(directory.path())?;
         rabbitmq.start().await?;
-        Ok(Self { directory, postgres, redis, rabbitmq })
+        Ok(Self { postgres, redis, rabbitmq, _directory: directory })
     }
 
     /// Down, and up again.
@@ -141,18 +144,27 @@ impl Server {
     }
 
     async fn restart(&mut self) -> Outcome {
+        self.terminate();
         if let Some(process) = &mut self.process {
-            run(Command::new("kill").args(["-TERM", &process.id().to_string()]))?;
             until("a server ends", PATIENCE, async || matches!(process.try_wait(), Ok(Some(_)))).await?;
         }
         self.start().await
+    }
+
+    fn terminate(&self) {
+        let Some(process) = &self.process else { return };
+        let told = self.pid_file.as_ref().and_then(|file| fs::read_to_string(file).ok());
+        let pid = told.map_or_else(|| process.id().to_string(), |pid| pid.trim().to_owned());
+        if let Err(error) = run(Command::new("kill").args(["-TERM", &pid])) {
+            eprintln!("a server did not end: {error}");
+        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.terminate();
         if let Some(process) = &mut self.process {
-            let _ = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
             let _ = process.wait();
         }
     }
@@ -163,8 +175,10 @@ fn redis(directory: &Path) -> Outcome<Server> {
     let port = free_port()?;
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(directory);
-    command.args(["--appendonly", "yes", "--maxmemory-policy", "noeviction"]).stdout(Stdio::null());
-    Ok(Server { command, process: None, port })
+    command
+        .args(["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"])
+        .stdout(Stdio::null());
+    Ok(Server { command, process: None, port, pid_file: None })
 }
 
 fn rabbitmq(directory: &Path) -> Outcome<Server> {
@@ -191,7 +205,8 @@ fn rabbitmq(directory: &Path) -> Outcome<Server> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    Ok(Server { command, process: None, port })
+    // What is started is a script around the node.
+    Ok(Server { command, process: None, port, pid_file: Some(home.join("pid")) })
 }
 
 fn newest_postgres() -> Outcome<PathBuf> {
