@@ -5,15 +5,13 @@
 //! The ceiling is `pgbench` inserting single rows, each committed by itself. The messages wait in RabbitMQ before the
 //! hub starts to take them; each is a new customer's, with its audit entries, its events and its assignment.
 
-#![expect(clippy::expect_used, reason = "a bench")]
-
 mod rig;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rig::gateway::{Message, Publisher};
-use rig::hub::{Hub, Person};
+use rig::hub::{Hub, Person, ready};
 use rig::services::Services;
 use rig::{Outcome, argument, until};
 use serde_json::json;
@@ -35,8 +33,8 @@ async fn bench() -> Outcome {
     let services = Services::start().await?;
     let mut hub = Hub::new(&services)?;
     hub.start()?;
-    hub.ready().await?;
-    let admin = Person::admin(&hub).await?;
+    ready(&hub.base).await?;
+    let admin = Person::admin(&hub.base).await?;
     for number in 0..CSOS {
         admin.make("cso", &format!("cso-{number}@example.com")).await?;
     }

@@ -65,16 +65,6 @@ impl Hub {
         Ok(())
     }
 
-    pub async fn ready(&self) -> Outcome {
-        let http = reqwest::Client::new();
-        let ready = format!("{}/health/ready", self.base);
-        until("the hub is ready", PATIENCE, async || {
-            http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
-        })
-        .await
-        .map(drop)
-    }
-
     /// SIGKILL, and a new start at once.
     pub fn kill_and_start(&mut self) -> Outcome {
         self.kill();
@@ -99,6 +89,16 @@ impl Hub {
     }
 }
 
+pub async fn ready(base: &str) -> Outcome {
+    let http = reqwest::Client::new();
+    let ready = format!("{base}/health/ready");
+    until("the hub is ready", PATIENCE, async || {
+        http.get(&ready).send().await.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    })
+    .await
+    .map(drop)
+}
+
 impl Drop for Hub {
     fn drop(&mut self) {
         self.kill();
@@ -121,8 +121,8 @@ pub struct Person {
 }
 
 impl Person {
-    pub async fn admin(hub: &Hub) -> Outcome<Self> {
-        Self::sign_in(&hub.base, ADMIN).await
+    pub async fn admin(base: &str) -> Outcome<Self> {
+        Self::sign_in(base, ADMIN).await
     }
 
     pub async fn sign_in(base: &str, email: &str) -> Outcome<Self> {

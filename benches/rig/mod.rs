@@ -1,7 +1,7 @@
 //! What the soak and the benches run against: servers of their own on free ports, and the release binary. Nothing that
 //! runs on the machine already is touched, and everything ends with the process.
 
-#![allow(dead_code, reason = "each bench uses a part")]
+#![expect(dead_code, reason = "each bench uses a part")]
 
 pub mod gateway;
 pub mod hub;
