@@ -18,6 +18,7 @@ mod rabbit;
 mod broker;
 mod broker_flow;
 mod commands;
+mod dead_letters;
 mod events;
 mod hub;
 mod outages;

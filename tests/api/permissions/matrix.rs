@@ -143,7 +143,7 @@ impl Row {
     pub fn of_missing(&self, role: Role) -> u16 {
         match (self.collection(), role) {
             ("users", Role::Cso) => 403,
-            ("api-keys" | "deliveries", Role::Cso | Role::Manager) => 403,
+            ("api-keys" | "dead-letters" | "deliveries", Role::Cso | Role::Manager) => 403,
             _ => 404,
         }
     }
