@@ -50,7 +50,7 @@ pub(crate) struct Dispatch {
     pub route: Route,
     pub channels: Channels,
     pub due: Arc<Notify>,
-    /// Held over a round, and at the end for good.
+    /// Held while deliveries are handed over, and at the end for good.
     pub turn: Arc<Mutex<()>>,
 }
 
@@ -74,19 +74,17 @@ impl Supervised for DeliveryDispatcher {}
 impl Dispatch {
     async fn run(&self) {
         loop {
-            let turn = self.turn.lock().await;
             match self.round().await {
                 Ok(found) if found >= BATCH as usize => continue,
                 // Another instance, or a report, was faster.
                 Ok(_) | Err(HubError::Contended) => {}
                 Err(error) => tracing::warn!(%error, "deliveries wait"),
             }
-            drop(turn);
             let _ = timeout(SWEEP, self.due.notified()).await;
         }
     }
 
-    /// Waits for the round under way, so that what became of it is kept, and lets no other begin.
+    /// Waits for the hand-over under way, so that what became of it is kept, and lets no other begin.
     pub async fn finish(self) {
         let turn = self.turn.lock().await;
         std::mem::forget(turn);
@@ -99,6 +97,7 @@ impl Dispatch {
         if found == 0 {
             return Ok(0);
         }
+        let _turn = self.turn.lock().await;
         let deliveries = match self.route {
             // The broker gets the same message once more, which its gateway knows by its id.
             Route::Broker(_) => due,

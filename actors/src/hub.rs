@@ -126,6 +126,7 @@ impl Hub {
                 outbox: outbox.clone(),
                 broker: ports.broker.clone(),
                 filled: Arc::clone(&storage.outbox_filled),
+                waits: Arc::clone(&storage.outbox_waits),
             };
             // Before the desks and so stopped after them: what they commit to the last still goes out.
             let last = relay.clone();

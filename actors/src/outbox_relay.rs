@@ -1,5 +1,7 @@
 //! Passes events and dead letters from the outbox to the broker, in the order they happened to each entity.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Recipient, Supervised, WrapFuture};
@@ -25,7 +27,8 @@ pub struct OutboxRelay {
 pub(crate) struct Passing {
     pub outbox: Mailbox<OutboxStore>,
     pub broker: Recipient<Publish>,
-    pub filled: std::sync::Arc<Notify>,
+    pub filled: Arc<Notify>,
+    pub waits: Arc<AtomicBool>,
 }
 
 impl Actor for OutboxRelay {
@@ -61,12 +64,27 @@ impl Passing {
         }
     }
 
-    /// Until nothing waits or the broker does not take it.
+    /// What this process has committed, as far as the broker takes it now. Nothing is asked when there is nothing, so
+    /// that a database that is away does not hold up a shutdown.
     pub async fn flush(&self) {
-        while self.pass_on().await.is_ok_and(|relayed| relayed.published > 0) {}
+        while self.waits.load(Ordering::SeqCst) {
+            match self.pass_on().await {
+                Ok(relayed) if relayed.published > 0 => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
     }
 
     async fn pass_on(&self) -> HubResult<Relayed> {
-        self.outbox.ask(Relay { broker: self.broker.clone(), limit: BATCH }).await
+        let waited = self.waits.swap(false, Ordering::SeqCst);
+        let relayed = self.outbox.ask(Relay { broker: self.broker.clone(), limit: BATCH }).await;
+        let left = match &relayed {
+            Ok(done) => done.published < done.found || done.found >= BATCH as usize,
+            Err(_) => waited,
+        };
+        if left {
+            self.waits.store(true, Ordering::SeqCst);
+        }
+        relayed
     }
 }

@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -166,6 +167,8 @@ pub struct Storage {
     pub cache: Arc<dyn SharedCache>,
     /// Told after a commit that left something to be published.
     pub outbox_filled: Arc<Notify>,
+    /// Whether this process has committed something that may not be published yet.
+    pub outbox_waits: Arc<AtomicBool>,
     /// Told after a commit that made a delivery, for each route it may take.
     pub delivery_due: Arc<Notify>,
     pub mail_due: Arc<Notify>,
@@ -173,8 +176,8 @@ pub struct Storage {
 
 impl Storage {
     pub fn new(db: Db, cache: Arc<dyn SharedCache>) -> Self {
-        let (outbox_filled, delivery_due, mail_due) = Default::default();
-        Self { db, cache, outbox_filled, delivery_due, mail_due }
+        let (outbox_filled, outbox_waits, delivery_due, mail_due) = Default::default();
+        Self { db, cache, outbox_filled, outbox_waits, delivery_due, mail_due }
     }
 
     /// The entity under `key`, from the cache or else by `load`.

@@ -1,6 +1,7 @@
 //! One message, one transaction: the state, the audit trail, the outbox and the settled idempotency key.
 
 use std::mem;
+use std::sync::atomic::Ordering;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use uuid::Uuid;
@@ -203,6 +204,7 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     if outcome.is_ok() {
         // A nudge: whoever waits also looks by itself from time to time.
         if !published.is_empty() {
+            storage.outbox_waits.store(true, Ordering::SeqCst);
             storage.outbox_filled.notify_one();
         }
         if commit.writes.iter().any(|write| matches!(write, Write::InsertDelivery(_))) {
