@@ -98,7 +98,7 @@ fn said(round: usize, number: usize) -> Message {
     let customer = json!({"email": format!("{id}@example.com"), "firstName": "Ada", "lastName": "Lovelace"});
     let message = "My order was due on Monday and the tracking page has not changed since. ".repeat(4);
     let body = json!({"externalId": id, "customer": customer, "subject": "Where is it?", "message": message});
-    Message { routing_key: "inquiry.email", body: body.to_string() }
+    Message { routing_key: "inquiry.email", id, body: body.to_string() }
 }
 
 async fn taken(connection: &mut PgConnection) -> Outcome<usize> {

@@ -29,9 +29,10 @@ use crate::store::{Commit, Write, Writer};
 const SWEEP: Duration = Duration::from_secs(1);
 /// Deliveries handed over at a time.
 const BATCH: i64 = 100;
-/// How long a claim holds: longer than any hand-over may take.
-pub(crate) const CLAIM: Duration = Duration::from_secs(90);
-/// The mail server and this hub's patience with it are bounded by less than [`CLAIM`].
+/// How long a claim holds: longer than the hand-over may take. Confirms are waited for 10 s at most.
+const BROKER_CLAIM: Duration = Duration::from_secs(20);
+const MAIL_CLAIM: Duration = Duration::from_secs(90);
+/// The mail server and this hub's patience with it are bounded by less than [`MAIL_CLAIM`].
 const MAIL_PATIENCE: Duration = Duration::from_secs(75);
 /// The channel whose replies the hub can send by itself.
 pub(crate) const EMAIL: &str = "email";
@@ -58,6 +59,15 @@ pub(crate) struct Dispatch {
 pub(crate) enum Route {
     Broker(Recipient<Publish>),
     Mail(Recipient<SendMail>),
+}
+
+impl Route {
+    fn claim(&self) -> Duration {
+        match self {
+            Self::Broker(_) => BROKER_CLAIM,
+            Self::Mail(_) => MAIL_CLAIM,
+        }
+    }
 }
 
 impl Actor for DeliveryDispatcher {
@@ -103,7 +113,10 @@ impl Dispatch {
             Route::Broker(_) => due,
             Route::Mail(_) => due.into_iter().map(Delivery::if_interrupted).collect(),
         };
-        let released = self.coordinator.ask(ReleaseDeliveries { deliveries, until: now.plus(CLAIM) }).await?;
+        let released = self
+            .coordinator
+            .ask(ReleaseDeliveries { deliveries, until: now.plus(self.route.claim()) })
+            .await?;
         match &self.route {
             Route::Broker(broker) => self.publish(broker, released).await?,
             Route::Mail(server) => {

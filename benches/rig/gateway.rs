@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Message {
     pub routing_key: &'static str,
+    /// The AMQP `message_id`.
+    pub id: String,
     pub body: String,
 }
 
@@ -53,7 +55,8 @@ impl Publisher {
         let mut unconfirmed = Vec::new();
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         for message in messages {
-            let properties = BasicProperties::default().with_delivery_mode(2);
+            let properties =
+                BasicProperties::default().with_delivery_mode(2).with_message_id(message.id.as_str().into());
             let confirm = channel.basic_publish(
                 "nexus.inbound".into(),
                 message.routing_key.into(),
@@ -132,9 +135,14 @@ async fn serve(url: &str, mailbox: &Mailbox) -> Outcome {
             delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
         let id = message["deliveryId"].clone();
         let response = message["responseId"].as_str().unwrap_or_default().to_owned();
-        mailbox.borrow_mut().entry(response).or_default().push(Arrived { message_id, message });
+        mailbox
+            .borrow_mut()
+            .entry(response)
+            .or_default()
+            .push(Arrived { message_id: message_id.clone(), message });
+        let body = json!({"deliveryId": id}).to_string();
         let report =
-            Message { routing_key: "delivery.confirmed", body: json!({"deliveryId": id}).to_string() };
+            Message { routing_key: "delivery.confirmed", id: format!("confirmed-{message_id}"), body };
         publisher.publish(&[report]).await;
         delivery.ack(BasicAckOptions::default()).await?;
     }

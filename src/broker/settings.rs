@@ -12,6 +12,7 @@ use crate::mail::BadSetting;
 use crate::settings::duration;
 
 /// RabbitMQ's names have at most 255 bytes, with the rest of the name behind the prefix.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_PREFIX: usize = 100;
 const MAX_BATCH: usize = 1000;
 
@@ -79,6 +80,10 @@ impl BrokerSettings {
             if limit.is_zero() {
                 return Err(refuse(setting, "must be longer than nothing"));
             }
+            // A hub has so long before another one takes over what it is handing over.
+            if limit > LONGEST_TIMEOUT {
+                return Err(refuse(setting, "must be at most 10s"));
+            }
         }
         Ok(())
     }
@@ -125,6 +130,7 @@ mod tests {
             ("NEXUS__BROKER__PREFETCH", "70000"),
             ("NEXUS__BROKER__BATCH", "0"),
             ("NEXUS__BROKER__CONFIRM_TIMEOUT", "0"),
+            ("NEXUS__BROKER__CONFIRM_TIMEOUT", "11s"),
             ("NEXUS__BROKER__CONNECT_TIMEOUT", "soon"),
         ] {
             let refused = load(&[(name, value)]).unwrap_err().to_lowercase();
