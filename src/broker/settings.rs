@@ -11,8 +11,8 @@ use crate::http::listed;
 use crate::mail::BadSetting;
 use crate::settings::duration;
 
-/// RabbitMQ's names have at most 255 bytes, with the rest of the name behind the prefix.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// RabbitMQ's names have at most 255 bytes, with the rest of the name behind the prefix.
 const MAX_PREFIX: usize = 100;
 const MAX_BATCH: usize = 1000;
 
