@@ -192,6 +192,8 @@ fn rabbitmq(directory: &Path) -> Outcome<Server> {
     // Past Debian's wrapper, which would change to a user of its own.
     let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
     command
+        // Where it leaves its dumps.
+        .current_dir(&home)
         .env("HOME", &home)
         .env("RABBITMQ_NODENAME", format!("nexus_rig_{port}@localhost"))
         .env("RABBITMQ_CONFIG_FILE", home.join("rabbitmq.conf"))
