@@ -20,9 +20,9 @@ use tokio::task::JoinHandle;
 use crate::bootstrap;
 use crate::broker::Broker;
 use crate::http::{HttpState, Metrics, application, listed};
-use crate::mail::{BadSetting, MailSender};
+use crate::mail::MailSender;
 use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
-use crate::settings::{DatabaseSettings, Settings};
+use crate::settings::{BadSetting, DatabaseSettings, Settings};
 
 /// Between two tries to reach a database that is down at the start.
 const RETRY: Duration = Duration::from_millis(500);

@@ -8,7 +8,7 @@ use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKin
 use serde::{Deserialize, Deserializer};
 
 use crate::broker::BrokerSettings;
-use crate::mail::{BadSetting, SmtpSettings};
+use crate::mail::SmtpSettings;
 
 /// Compiled in, so that the binary runs without its source tree.
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -174,6 +174,13 @@ impl fmt::Debug for BootstrapSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BootstrapSettings").field("admin_email", &self.admin_email).finish_non_exhaustive()
     }
+}
+
+/// A setting that is refused. Never says what an URL is: it has a password in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadSetting {
+    pub setting: &'static str,
+    pub problem: String,
 }
 
 /// One line that names the setting.

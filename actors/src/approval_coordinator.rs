@@ -1,7 +1,5 @@
 //! Owns the life cycle of responses. Nothing else changes one, so nothing gets past an approval.
 
-use std::time::Duration;
-
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use uuid::Uuid;
 
@@ -210,8 +208,7 @@ impl ApprovalCoordinator {
             inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
         let reply = ConversationMessage {
             id: new_id(),
-            // Behind what it answers, whatever the clocks of two instances say.
-            created_at: response.updated_at.max(inquiry.updated_at.plus(Duration::from_millis(1))),
+            created_at: inquiry.next_message_at(response.updated_at),
             inquiry_id: response.inquiry_id,
             direction: Direction::Outbound,
             message: response.message.clone(),
@@ -290,9 +287,7 @@ impl ApprovalCoordinator {
             ),
             // To be tried again: the response stays approved.
             (DeliveryStatus::Pending, _) | (DeliveryStatus::Failed, Report::Confirmed { .. }) => {
-                let commit =
-                    Commit { writes: vec![Write::UpdateDelivery(after.clone())], ..Commit::default() };
-                self.writer.ask(commit).await?;
+                self.writer.ask(Commit::quiet(vec![Write::UpdateDelivery(after.clone())])).await?;
                 return Ok(after);
             }
         };

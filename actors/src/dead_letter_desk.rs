@@ -8,7 +8,7 @@ use crate::desk::{expect_version, permit_any};
 use crate::domain::dead_letter::{DeadLetter, DeadLetterStatus};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::policy::Action;
-use crate::domain::{Caller, Event, Origin};
+use crate::domain::{Caller, Event};
 use crate::error::{HubError, HubResult};
 use crate::intake_desk::{IntakeDesk, TakeAgain};
 use crate::mailbox::Mailbox;
@@ -81,20 +81,19 @@ impl DeadLetterDesk {
             && let Err(refusal) = self.intake.ask(TakeAgain(buried.envelope())).await?
         {
             let refused = before.refused_again(&refusal, self.clock.now());
-            let writes = vec![Write::UpdateDeadLetter(refused)];
-            self.writer.ask(Commit { writes, ..Commit::default() }).await?;
+            self.writer.ask(Commit::quiet(vec![Write::UpdateDeadLetter(refused)])).await?;
             return Err(HubError::StillRefused { reason: refusal.reason, error: refusal.error });
         }
-        let origin = caller.as_ref().map_or_else(Origin::default, |caller| Origin {
-            user_id: Some(caller.principal.user_id),
-            request_id: Some(caller.request_id.to_string()),
-        });
         let entity = (EntityType::DeadLetter, *id);
         let event = Event::of(new_id(), event, entity, Some(&before), &after, after.updated_at);
-        let mut commit = Commit::new(Write::UpdateDeadLetter(after.clone()), origin.stamp(event));
-        if let Some(caller) = caller {
-            commit = commit.answering(caller, &after);
-        }
+        let write = Write::UpdateDeadLetter(after.clone());
+        let commit = match caller {
+            Some(caller) => {
+                let event = event.by(caller.principal.user_id, &caller.request_id);
+                Commit::new(write, event).answering(caller, &after)
+            }
+            None => Commit::new(write, event),
+        };
         self.writer.ask(commit).await?;
         Ok(after)
     }

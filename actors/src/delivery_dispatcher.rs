@@ -140,16 +140,27 @@ impl Dispatch {
             });
         let now = self.clock.now();
         let mut outcomes = outcomes.into_iter();
-        for delivery in deliveries {
-            let after = match outcomes.next() {
-                Some(Outcome::Confirmed) => delivery.handed_over(now),
-                Some(Outcome::Unroutable) => self.unroutable(&delivery, now),
-                // The broker may have it. It is published again, as the same message.
-                Some(Outcome::Unconfirmed) | None => delivery.due_at(now.plus(SWEEP), now),
-            };
-            self.keep(after).await?;
+        let became = |delivery: Delivery| match outcomes.next() {
+            Some(Outcome::Confirmed) => delivery.handed_over(now),
+            Some(Outcome::Unroutable) => self.unroutable(&delivery, now),
+            // The broker may have it. It is published again, as the same message.
+            Some(Outcome::Unconfirmed) | None => delivery.due_at(now.plus(SWEEP), now),
+        };
+        self.keep_all(deliveries.into_iter().map(became).collect()).await
+    }
+
+    /// In one transaction, unless a report has come in for one of them.
+    async fn keep_all(&self, deliveries: Vec<Delivery>) -> HubResult<()> {
+        let writes = deliveries.iter().cloned().map(Write::UpdateDelivery).collect();
+        match self.writer.ask(Commit::quiet(writes)).await {
+            Err(HubError::Contended) => {
+                for delivery in deliveries {
+                    self.keep(delivery).await?;
+                }
+                Ok(())
+            }
+            outcome => outcome,
         }
-        Ok(())
     }
 
     /// Nothing is bound for its channel yet. It can be fetched over REST, and is offered again from time to time.
@@ -162,7 +173,7 @@ impl Dispatch {
 
     /// A report may have come in between; it counts for more than how the hand-over went.
     async fn keep(&self, after: Delivery) -> HubResult<()> {
-        let commit = Commit { writes: vec![Write::UpdateDelivery(after)], ..Commit::default() };
+        let commit = Commit::quiet(vec![Write::UpdateDelivery(after)]);
         match self.writer.ask(commit).await {
             Err(HubError::Contended) => Ok(()),
             outcome => outcome,

@@ -28,6 +28,7 @@ pub mod customer_desk;
 pub mod dead_letter_desk;
 pub mod delivery_dispatcher;
 pub mod desk;
+pub mod digest;
 pub mod domain;
 pub mod error;
 pub mod housekeeper;

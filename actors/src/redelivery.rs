@@ -45,7 +45,7 @@ impl ApprovalCoordinator {
                     due.map(|delivery| Write::UpdateDelivery(delivery.due_at(now, now))).collect();
                 let count = writes.len();
                 if count > 0 {
-                    self.writer.ask(Commit { writes, ..Commit::default() }).await?;
+                    self.writer.ask(Commit::quiet(writes)).await?;
                 }
                 Ok((found.last().map(|delivery| delivery.id), count))
             })

@@ -37,7 +37,7 @@ pub use local::{LocalBroker, LocalMessage};
 pub use settings::BrokerSettings;
 pub use topology::Topology;
 
-use crate::mail::BadSetting;
+use crate::settings::BadSetting;
 use intake::{Consumer, Intake, Order, Source};
 use link::Link;
 use publisher::Publisher;

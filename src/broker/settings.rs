@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use super::address::Address;
 use crate::http::listed;
-use crate::mail::BadSetting;
-use crate::settings::duration;
+use crate::settings::{BadSetting, duration};
 
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// RabbitMQ's names have at most 255 bytes, with the rest of the name behind the prefix.

@@ -8,12 +8,12 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
+use nexus_actors::domain::envelope::MAX_BODY;
 use nexus_actors::domain::json;
 use serde::de::DeserializeOwned;
 
 use super::problem::HttpError;
 
-pub const MAX_BODY: usize = 1024 * 1024;
 /// For the whole body; actix-web itself waits for one forever.
 const PATIENCE: Duration = Duration::from_secs(10);
 

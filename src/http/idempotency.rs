@@ -12,11 +12,11 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use nexus_actors::digest::sha256_of_parts;
 use nexus_actors::domain::Claim;
 use nexus_actors::store::idempotency::{ClaimKey, ClaimOutcome, ReleaseKey, SettleKey};
 use nexus_actors::{HubError, HubResult};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -61,8 +61,9 @@ async fn claim(request: &mut ServiceRequest, key: &HeaderValue, user_id: Uuid) -
     let key = checked(key)?;
     let announced = announced_length(request.request());
     let body = receive(announced, request.take_payload()).await?;
-    let scope = digest(&[user_id.as_bytes(), b"POST", request.path().as_bytes(), key.as_bytes()]);
-    let claim = ClaimKey { scope: scope.clone(), fingerprint: digest(&[&body]), now: state.hub.clock.now() };
+    let scope = sha256_of_parts(&[user_id.as_bytes(), b"POST", request.path().as_bytes(), key.as_bytes()]);
+    let claim =
+        ClaimKey { scope: scope.clone(), fingerprint: sha256_of_parts(&[&body]), now: state.hub.clock.now() };
     match state.hub.idempotency.ask(claim).await? {
         ClaimOutcome::Claimed(token) => {
             let claim = Claim { scope, token, success_status: StatusCode::OK.as_u16() };
@@ -174,14 +175,4 @@ fn checked(key: &HeaderValue) -> Result<String, HttpError> {
             "Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters"
         )))
     }
-}
-
-/// SHA-256 in hex over parts that cannot run into each other.
-fn digest(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -17,8 +17,9 @@ mod delivery;
 mod message;
 mod settings;
 
-pub use settings::{BadSetting, SmtpSettings};
+pub use settings::SmtpSettings;
 
+use crate::settings::BadSetting;
 use connections::Connections;
 use settings::Smtp;
 

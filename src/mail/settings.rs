@@ -13,7 +13,7 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::message::single_line;
-use crate::settings::duration;
+use crate::settings::{BadSetting, duration};
 
 /// Two of them, and the wait for a free connection, must fit into the time for which a delivery is claimed.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,13 +35,6 @@ impl fmt::Debug for SmtpSettings {
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
-}
-
-/// A setting that is refused. Never says what the URL is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadSetting {
-    pub setting: &'static str,
-    pub problem: String,
 }
 
 /// Settings that make sense.

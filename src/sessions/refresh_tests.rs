@@ -54,7 +54,7 @@ async fn kind(name: &'static str, tokens: impl FnOnce(Mailbox<SessionStore>) -> 
     let user = new.into_user(new_id(), start);
     let user_id = user.id;
     let insert = Write::InsertUser { user, password_hash: String::new() };
-    writer.ask(Commit { writes: vec![insert], ..Commit::default() }).await.unwrap();
+    writer.ask(Commit::quiet(vec![insert])).await.unwrap();
     Kind { name, tokens: tokens(sessions), writer, user_id, start, _files: files }
 }
 
@@ -80,7 +80,7 @@ impl Kind {
     }
 
     async fn write(&self, write: Write) {
-        self.writer.ask(Commit { writes: vec![write], ..Commit::default() }).await.unwrap();
+        self.writer.ask(Commit::quiet(vec![write])).await.unwrap();
     }
 
     fn at(&self, seconds: u64) -> Timestamp {

@@ -9,8 +9,9 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac;
+use nexus_actors::digest::sha256;
 use rand::RngCore;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use uuid::Uuid;
 
 use super::tokens::{TokenError, Tokens};
@@ -92,7 +93,7 @@ impl RefreshToken {
 
     /// What is kept: SHA-256 of the text, in hex.
     pub fn hash(&self) -> String {
-        Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(self.text.as_bytes())
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use nexus_actors::digest::hex;
 use nexus_actors::domain::Timestamp;
 use nexus_actors::domain::user::Role;
 use nexus_actors::{HubError, HubResult, new_id};
@@ -169,8 +170,8 @@ fn header(secret: &str) -> HubResult<Header> {
     let mut mac = keyed(secret)?;
     mac.update(b"nexus kid");
     let digest = mac.finalize().into_bytes();
-    let kid = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Ok(Header { typ: Some(HEADER_TYPE.to_owned()), kid: Some(kid), ..Header::new(Algorithm::HS256) })
+    let kid = Some(hex(&digest[..8]));
+    Ok(Header { typ: Some(HEADER_TYPE.to_owned()), kid, ..Header::new(Algorithm::HS256) })
 }
 
 fn keyed(secret: &str) -> HubResult<Hmac<Sha256>> {

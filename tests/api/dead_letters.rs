@@ -153,7 +153,7 @@ pub async fn mended(hub: &TestHub, envelope: Envelope) -> Value {
     let refusal = Refusal::new(DeadLetterReason::FailedRepeatedly, "the hub failed on it 5 times");
     let buried = BuriedMessage::new(new_id(), &envelope, &refusal, hub.clock.now());
     let letter = serde_json::to_value(&buried.letter).unwrap();
-    let commit = Commit { writes: vec![Write::InsertDeadLetter(buried)], ..Commit::default() };
+    let commit = Commit::quiet(vec![Write::InsertDeadLetter(buried)]);
     hub.app.hub.writer.ask(commit).await.unwrap();
     letter
 }

@@ -11,7 +11,7 @@ use super::json::{self, JsonError};
 use super::validation::MAX_NOTES;
 use super::{Checks, FieldError};
 
-/// Bytes a message may have.
+/// Bytes a message may have, over HTTP as well.
 pub const MAX_BODY: usize = 1024 * 1024;
 
 #[derive(Clone, Debug)]

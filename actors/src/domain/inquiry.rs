@@ -1,4 +1,5 @@
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -227,6 +228,12 @@ impl Inquiry {
                 Self { status: InquiryStatus::Pending, assigned_to: None, assigned_at: None, ..touched }
             }
         }
+    }
+
+    /// When the next message of its conversation is: later than anything in it so far, whatever the clock of this
+    /// instance says.
+    pub fn next_message_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.updated_at.plus(Duration::from_millis(1)))
     }
 
     /// The CSO on whose load this counts.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::time::Duration;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -23,6 +22,9 @@ use crate::store::{Commit, LoadRule, Write};
 impl IntakeDesk {
     /// What became of each message, and whether any inquiry waits for someone to take it.
     pub(super) async fn commit(&self, messages: &[TakeIn]) -> HubResult<(Vec<Taken>, bool)> {
+        if messages.is_empty() {
+            return Ok((Vec::new(), false));
+        }
         let known = self.intake.ask(FindBelongings(messages.iter().map(sought).collect())).await?;
         let mut batch = Batch::new(known, self.clock.now());
         let places: Vec<_> = messages.iter().map(|message| batch.place(message)).collect();
@@ -112,7 +114,7 @@ struct State {
     after: Inquiry,
     own_cso: Option<Uuid>,
     decision: Option<Decision>,
-    /// Later than anything in the conversation so far, whatever the clock of this instance says.
+    /// See [`Inquiry::next_message_at`].
     at: Timestamp,
 }
 
@@ -207,7 +209,7 @@ impl Batch {
 
     fn continue_with(&mut self, inquiry: Inquiry) -> Uuid {
         let id = inquiry.id;
-        let at = self.now.max(inquiry.updated_at.plus(Duration::from_millis(1)));
+        let at = inquiry.next_message_at(self.now);
         self.states.entry(id).or_insert_with(|| State {
             before: Some(inquiry.clone()),
             after: inquiry,

@@ -129,6 +129,11 @@ impl Commit {
         Self { writes: vec![write], events: vec![event], settle: None }
     }
 
+    /// Changes that nobody is told of.
+    pub fn quiet(writes: Vec<Write>) -> Self {
+        Self { writes, ..Self::default() }
+    }
+
     #[must_use]
     pub fn and(mut self, write: Write) -> Self {
         self.writes.push(write);
@@ -188,7 +193,7 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     let tx = storage.db.begin().await?;
     let mut work = Work { tx, touched: Vec::new(), events: commit.events };
     for run in commit.writes.chunk_by(|a, b| mem::discriminant(a) == mem::discriminant(b)) {
-        apply_run(&mut work, run).await?;
+        apply(&mut work, run).await?;
     }
     let Work { mut tx, touched, events } = work;
     audit::insert(&mut tx, &events).await?;
@@ -215,7 +220,7 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     outcome
 }
 
-/// Picks what is in a run of writes of one kind.
+/// Takes what is in a run of writes of one kind, all of it at once.
 macro_rules! all {
     ($run:expr, $write:pat => $taken:expr) => {
         &$run
@@ -228,67 +233,85 @@ macro_rules! all {
     };
 }
 
+/// Takes what is in a run of writes of one kind, one by one.
+macro_rules! each {
+    ($run:expr, $write:pat => $applied:expr) => {{
+        for write in $run {
+            if let $write = write {
+                $applied.await?;
+            }
+        }
+        Ok(())
+    }};
+}
+
 /// `run`: writes of one kind. What can be many at a time goes in a few statements.
-async fn apply_run(work: &mut Work, run: &[Write]) -> HubResult<()> {
-    match run {
-        [Write::InsertCustomer(_), ..] => {
+async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
+    let Some(kind) = run.first() else { return Ok(()) };
+    match kind {
+        Write::InsertUser { .. } => each!(run, Write::InsertUser { user, password_hash } =>
+            users::insert(work, user, password_hash)),
+        Write::UpdateUser(_) => each!(run, Write::UpdateUser(user) => users::update(work, user)),
+        Write::SetPassword { .. } => each!(run, Write::SetPassword { user_id, password_hash } =>
+            users::set_password(work, *user_id, password_hash)),
+        Write::ConfirmPassword { .. } => each!(run, Write::ConfirmPassword { user_id, verified, kept } =>
+            users::confirm_password(work, *user_id, verified, kept)),
+        Write::InsertSession(_) => {
+            each!(run, Write::InsertSession(session) => sessions::insert(work, session))
+        }
+        Write::EndSession { .. } => each!(run, Write::EndSession { session_id, at } =>
+            sessions::end(work, *session_id, *at)),
+        Write::EndSessions { .. } => each!(run, Write::EndSessions { user_id, except, at } =>
+            sessions::end_all(work, *user_id, *except, *at)),
+        Write::HandOn { .. } => each!(run, Write::HandOn { user_id, all, by, at } =>
+            inquiries::hand_on(work, *user_id, *all, by.as_ref(), *at)),
+        Write::InsertCustomer(_) => {
             customers::insert(work, all!(run, Write::InsertCustomer(customer) => customer)).await
         }
-        [Write::InsertInquiry { .. }, ..] => {
+        Write::UpdateCustomer(_) => {
+            each!(run, Write::UpdateCustomer(customer) => customers::update(work, customer))
+        }
+        Write::DeleteCustomer { .. } => each!(run, Write::DeleteCustomer { customer, at } =>
+            customers::delete(work, customer, *at)),
+        Write::InsertInquiry { .. } => {
             inquiries::insert(work, all!(run, Write::InsertInquiry { inquiry, load } => (inquiry, *load)))
                 .await
         }
-        [Write::InsertMessage(_), ..] => {
+        Write::UpdateInquiry { .. } => each!(run, Write::UpdateInquiry { before, after, load } =>
+            inquiries::update(work, before, after, *load)),
+        Write::InsertMessage(_) => {
             inquiries::insert_messages(work, all!(run, Write::InsertMessage(message) => message)).await
         }
-        [Write::InsertAssignment(_), ..] => {
+        Write::InsertAssignment(_) => {
             inquiries::insert_assignments(work, all!(run, Write::InsertAssignment(one) => one)).await
         }
-        [Write::InsertInbox(_), ..] => {
-            intake::insert(work, all!(run, Write::InsertInbox(entry) => entry)).await
+        Write::InsertResponse(_) => {
+            each!(run, Write::InsertResponse(response) => responses::insert(work, response))
         }
-        others => {
-            for write in others {
-                apply(work, write).await?;
-            }
-            Ok(())
+        Write::UpdateResponse(_) => {
+            each!(run, Write::UpdateResponse(response) => responses::update(work, response))
         }
-    }
-}
-
-async fn apply(work: &mut Work, write: &Write) -> HubResult<()> {
-    match write {
-        Write::InsertUser { user, password_hash } => users::insert(work, user, password_hash).await,
-        Write::UpdateUser(user) => users::update(work, user).await,
-        Write::SetPassword { user_id, password_hash } => {
-            users::set_password(work, *user_id, password_hash).await
+        Write::InsertHistory(_) => {
+            each!(run, Write::InsertHistory(entry) => responses::insert_history(work, entry))
         }
-        Write::ConfirmPassword { user_id, verified, kept } => {
-            users::confirm_password(work, *user_id, verified, kept).await
+        Write::InsertInbox(_) => intake::insert(work, all!(run, Write::InsertInbox(entry) => entry)).await,
+        Write::InsertDelivery(_) => {
+            each!(run, Write::InsertDelivery(delivery) => deliveries::insert(work, delivery))
         }
-        Write::InsertSession(session) => sessions::insert(work, session).await,
-        Write::EndSession { session_id, at } => sessions::end(work, *session_id, *at).await,
-        Write::EndSessions { user_id, except, at } => sessions::end_all(work, *user_id, *except, *at).await,
-        Write::HandOn { user_id, all, by, at } => {
-            inquiries::hand_on(work, *user_id, *all, by.as_ref(), *at).await
+        Write::UpdateDelivery(_) => {
+            each!(run, Write::UpdateDelivery(delivery) => deliveries::update(work, delivery))
         }
-        Write::InsertCustomer(customer) => customers::insert(work, &[customer]).await,
-        Write::UpdateCustomer(customer) => customers::update(work, customer).await,
-        Write::DeleteCustomer { customer, at } => customers::delete(work, customer, *at).await,
-        Write::InsertInquiry { inquiry, load } => inquiries::insert(work, &[(inquiry, *load)]).await,
-        Write::UpdateInquiry { before, after, load } => inquiries::update(work, before, after, *load).await,
-        Write::InsertMessage(message) => inquiries::insert_messages(work, &[message]).await,
-        Write::InsertAssignment(assignment) => inquiries::insert_assignments(work, &[assignment]).await,
-        Write::InsertResponse(response) => responses::insert(work, response).await,
-        Write::UpdateResponse(response) => responses::update(work, response).await,
-        Write::InsertHistory(entry) => responses::insert_history(work, entry).await,
-        Write::InsertInbox(entry) => intake::insert(work, &[entry]).await,
-        Write::InsertDelivery(delivery) => deliveries::insert(work, delivery).await,
-        Write::UpdateDelivery(delivery) => deliveries::update(work, delivery).await,
-        Write::InsertDeadLetter(buried) => dead_letters::insert(work, buried).await,
-        Write::UpdateDeadLetter(letter) => dead_letters::update(work, letter).await,
-        Write::InsertApiKey { key, key_hash } => api_keys::insert(work, key, key_hash).await,
-        Write::RevokeApiKey { id, at } => api_keys::revoke(work, *id, *at).await,
+        Write::InsertDeadLetter(_) => {
+            each!(run, Write::InsertDeadLetter(buried) => dead_letters::insert(work, buried))
+        }
+        Write::UpdateDeadLetter(_) => {
+            each!(run, Write::UpdateDeadLetter(letter) => dead_letters::update(work, letter))
+        }
+        Write::InsertApiKey { .. } => each!(run, Write::InsertApiKey { key, key_hash } =>
+            api_keys::insert(work, key, key_hash)),
+        Write::RevokeApiKey { .. } => {
+            each!(run, Write::RevokeApiKey { id, at } => api_keys::revoke(work, *id, *at))
+        }
     }
 }
 

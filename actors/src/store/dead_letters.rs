@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 
 use actix::{Handler, Message, ResponseFuture};
-use sha2::{Digest, Sha256};
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, query};
 use uuid::Uuid;
@@ -14,6 +13,7 @@ use super::db::{Db, failed, read, unique, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use super::outbox;
 use crate::clock::new_id;
+use crate::digest::sha256_of_parts;
 use crate::domain::dead_letter::{BuriedMessage, DeadLetter, DeadLetterStatus};
 use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::error::HubResult;
@@ -154,10 +154,6 @@ pub(super) async fn update(work: &mut Work, letter: &DeadLetter) -> HubResult<()
 /// others, where a gateway is careless, so the body counts as well.
 fn identity(buried: &BuriedMessage) -> Option<String> {
     let message_id = buried.letter.message_id.as_deref()?;
-    let mut hash = Sha256::new();
-    for part in [buried.letter.routing_key.as_bytes(), message_id.as_bytes(), &buried.body] {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part);
-    }
-    Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let routing_key = buried.letter.routing_key.as_bytes();
+    Some(sha256_of_parts(&[routing_key, message_id.as_bytes(), &buried.body]))
 }
