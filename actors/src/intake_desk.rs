@@ -1,15 +1,18 @@
 //! Takes in what channels bring: inquiries, the next messages of them, and reports of deliveries. Each exactly once.
 //!
 //! A gateway on HTTP sends [`TakeIn`], a broker [`Receive`]; both end in the same [`batch`], one of one message, the
-//! other of many in one transaction.
+//! other of many in a few transactions.
 
 mod batch;
+mod lanes;
 
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
+use futures_util::future::join_all;
 use uuid::Uuid;
 
+use self::lanes::{Lane, lanes};
 use crate::approval_coordinator::{ApprovalCoordinator, SettleDelivery};
 use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
@@ -148,13 +151,12 @@ impl IntakeDesk {
 
     async fn receive(&self, envelopes: &[Envelope]) -> HubResult<Vec<Option<Receipt>>> {
         let mut receipts = vec![None; envelopes.len()];
-        let (mut places, mut messages) = (Vec::new(), Vec::new());
+        let mut inquiries = Vec::new();
         let mut reports = Vec::new();
         for (place, envelope) in envelopes.iter().enumerate() {
             match envelope.understand() {
                 Ok(Arrival::Inquiry { channel, identity, message }) => {
-                    places.push(place);
-                    messages.push(of_broker(channel, identity, *message));
+                    inquiries.push((place, of_broker(channel, identity, *message)));
                 }
                 Ok(Arrival::Report { delivery_id, report }) => reports.push((place, delivery_id, report)),
                 Err(refusal) => {
@@ -163,16 +165,21 @@ impl IntakeDesk {
                 }
             }
         }
-        match self.take(&messages).await {
-            Ok(taken) => {
-                for (&place, taken) in places.iter().zip(taken) {
-                    receipts[place] = Some(receipt(taken));
+        let lanes = lanes(inquiries);
+        let outcomes = join_all(lanes.iter().map(|lane| self.take(&lane.messages))).await;
+        for (lane, outcome) in lanes.iter().zip(outcomes) {
+            match outcome {
+                Ok(taken) => {
+                    for (&place, taken) in lane.places.iter().zip(taken) {
+                        receipts[place] = Some(receipt(taken));
+                    }
                 }
-            }
-            Err(error) if is_passing(&error) => return Err(error),
-            Err(error) => {
-                tracing::error!(%error, messages = messages.len(), "a batch failed; taking its messages one by one");
-                self.take_singly(envelopes, &places, &messages, &mut receipts).await?;
+                Err(error) if is_passing(&error) => return Err(error),
+                Err(error) => {
+                    let messages = lane.messages.len();
+                    tracing::error!(%error, messages, "a batch failed; taking its messages one by one");
+                    self.take_singly(envelopes, lane, &mut receipts).await?;
+                }
             }
         }
         for (place, delivery_id, report) in reports {
@@ -192,11 +199,10 @@ impl IntakeDesk {
     async fn take_singly(
         &self,
         envelopes: &[Envelope],
-        places: &[usize],
-        messages: &[TakeIn],
+        lane: &Lane,
         receipts: &mut [Option<Receipt>],
     ) -> HubResult<()> {
-        for (&place, message) in places.iter().zip(messages) {
+        for (&place, message) in lane.places.iter().zip(&lane.messages) {
             if let Some(taken) = self.take_patiently(message).await? {
                 receipts[place] = Some(receipt(taken));
                 continue;

@@ -15,6 +15,7 @@ use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::inquiry::Inquiry;
 use nexus_actors::domain::response::Response;
 use nexus_actors::domain::user::User;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
@@ -94,7 +95,7 @@ fn acted() -> Value {
 /// What is the same in every event, as the code writes it.
 fn fix(cloud_event: &mut Value) {
     let now = Timestamp::from_utc(DateTime::UNIX_EPOCH);
-    let any = CloudEvent::new(Uuid::nil(), String::new(), Uuid::nil(), now, Value::Null);
+    let any = CloudEvent::new(Uuid::nil(), String::new(), Uuid::nil(), now, RawValue::NULL.to_owned());
     let fields =
         [("specversion", any.specversion), ("source", any.source), ("datacontenttype", any.datacontenttype)];
     for (name, value) in fields {

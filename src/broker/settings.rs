@@ -115,7 +115,7 @@ mod tests {
         assert!(!settings.uses_rabbitmq());
         assert_eq!(settings.broker.prefix, "nexus");
         assert_eq!(settings.broker.channels().collect::<Vec<_>>(), ["email", "chat"]);
-        assert_eq!((settings.broker.prefetch, settings.broker.batch), (500, 100));
+        assert_eq!((settings.broker.prefetch, settings.broker.batch), (500, 250));
     }
 
     #[test]

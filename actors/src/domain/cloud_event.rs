@@ -2,7 +2,7 @@
 //! (contract section 5.3).
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use super::{Event, Timestamp};
 
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CloudEvent {
     #[schema(example = "1.0")]
     pub specversion: String,
@@ -28,11 +28,11 @@ pub struct CloudEvent {
     pub datacontenttype: String,
     /// The entity as the API shows it, with `actorId`: who did it, null when the hub acted by itself.
     #[schema(value_type = Object)]
-    pub data: Value,
+    pub data: Box<RawValue>,
 }
 
 impl CloudEvent {
-    pub fn new(id: Uuid, event_type: String, subject: Uuid, time: Timestamp, data: Value) -> Self {
+    pub fn new(id: Uuid, event_type: String, subject: Uuid, time: Timestamp, data: Box<RawValue>) -> Self {
         Self {
             specversion: "1.0".to_owned(),
             id,

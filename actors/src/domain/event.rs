@@ -1,4 +1,5 @@
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -110,7 +111,7 @@ pub struct Event {
     pub request_id: Option<String>,
     pub time: Timestamp,
     /// The entity as the API shows it after the change.
-    pub data: Value,
+    pub data: Map<String, Value>,
     /// Field by field, what it was and what it is.
     pub changes: Map<String, Value>,
 }
@@ -136,7 +137,7 @@ impl Event {
             actor_id: None,
             request_id: None,
             time,
-            data: Value::Object(after),
+            data: after,
             changes,
         }
     }
@@ -153,16 +154,19 @@ impl Event {
     }
 
     /// What subscribers get: the entity plus who did it.
-    pub fn published_data(&self) -> Value {
-        let mut data = self.data.clone();
-        if let Value::Object(fields) = &mut data {
-            fields.insert(
-                "actorId".to_owned(),
-                self.actor_id.map_or(Value::Null, |id| Value::String(id.to_string())),
-            );
-        }
-        data
+    pub fn published_data(&self) -> Box<RawValue> {
+        let published = Published { entity: &self.data, actor_id: self.actor_id };
+        // Maps of JSON values are always JSON.
+        serde_json::value::to_raw_value(&published).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
+}
+
+#[derive(Serialize)]
+struct Published<'a> {
+    #[serde(flatten)]
+    entity: &'a Map<String, Value>,
+    #[serde(rename = "actorId")]
+    actor_id: Option<Uuid>,
 }
 
 fn to_object<T: Serialize>(entity: &T) -> Map<String, Value> {

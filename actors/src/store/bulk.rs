@@ -1,7 +1,7 @@
 //! Many rows in few statements.
 
 /// Rows a statement has. Few sizes, so that each connection prepares few statements and uses them again.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// The rows in portions of these sizes, in order.
 pub(super) fn portions<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn portions_hold_every_row_once_in_order() {
-        for count in [0, 1, 3, 4, 5, 63, 64, 100, 1000] {
+        for count in [0, 1, 3, 4, 5, 63, 64, 100, 300, 1000] {
             let rows: Vec<_> = (0..count).collect();
             let again: Vec<_> = portions(&rows).flatten().copied().collect();
             assert_eq!(again, rows);

@@ -17,7 +17,7 @@ use super::dialect::{Searchable, search};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use super::users;
 use crate::clock::new_id;
-use crate::domain::assignment::{Assignment, Reason};
+use crate::domain::assignment::{Assignment, Considered, Reason};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Inquiry, InquiryStatus, Priority};
 use crate::domain::page::{Page, PageRequest, SortValue};
@@ -58,8 +58,9 @@ const CONVERSATION: ListSql = ListSql {
 };
 
 const ASSIGNMENTS: ListSql = ListSql {
-    select: "t.id, t.created_at, t.inquiry_id, t.assignee_id, t.reason, t.actor_id, t.candidates",
-    from: "assignments t",
+    select: "t.id, t.created_at, t.inquiry_id, t.assignee_id, t.reason, t.actor_id, \
+        coalesce(r.candidates, '[]') candidates",
+    from: "assignments t left join rosters r on r.id = t.roster_id",
     sorts: TOLD,
 };
 
@@ -322,19 +323,38 @@ pub(super) async fn insert_messages(work: &mut Work, messages: &[&ConversationMe
     .map_err(failed)
 }
 
+/// Decisions in a row that considered the same people with the same loads share a roster.
 pub(super) async fn insert_assignments(work: &mut Work, assignments: &[&Assignment]) -> HubResult<()> {
+    let mut rosters: Vec<(Uuid, &[Considered])> = Vec::new();
+    let mut rows: Vec<(&Assignment, Option<Uuid>)> = Vec::with_capacity(assignments.len());
+    for assignment in assignments {
+        let candidates = assignment.candidates.as_slice();
+        let known = rosters.last().filter(|(_, last)| *last == candidates).map(|(id, _)| *id);
+        let roster_id = (!candidates.is_empty()).then(|| known.unwrap_or_else(new_id));
+        if let (Some(id), None) = (roster_id, known) {
+            rosters.push((id, candidates));
+        }
+        rows.push((assignment, roster_id));
+    }
+    insert_rows!(&mut work.tx, "rosters (id, candidates)", &rosters, |roster, values| {
+        values.push_bind(roster.0).push_bind(Json(roster.1))
+    })
+    .map_err(failed)?;
     insert_rows!(
         &mut work.tx,
-        "assignments (id, created_at, inquiry_id, assignee_id, reason, actor_id, candidates)",
-        assignments,
-        |assignment, values| values
-            .push_bind(assignment.id)
-            .push_bind(assignment.created_at)
-            .push_bind(assignment.inquiry_id)
-            .push_bind(assignment.assignee_id)
-            .push_bind(assignment.reason)
-            .push_bind(assignment.actor_id)
-            .push_bind(Json(&assignment.candidates))
+        "assignments (id, created_at, inquiry_id, assignee_id, reason, actor_id, roster_id)",
+        &rows,
+        |row, values| {
+            let (assignment, roster_id) = row;
+            values
+                .push_bind(assignment.id)
+                .push_bind(assignment.created_at)
+                .push_bind(assignment.inquiry_id)
+                .push_bind(assignment.assignee_id)
+                .push_bind(assignment.reason)
+                .push_bind(assignment.actor_id)
+                .push_bind(*roster_id)
+        }
     )
     .map_err(failed)
 }

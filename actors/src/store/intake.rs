@@ -69,13 +69,14 @@ async fn find_taken(db: &Db, sought: &[Sought], found: &mut Belongings) -> HubRe
         .collect();
     for portion in portions(&identities) {
         let taken: Vec<(String, String, Uuid)> = read!(db, |pool| {
-            let mut query = QueryBuilder::new(
-                "select channel, external_id, inquiry_id from inbox where (channel, external_id) in (",
-            );
+            let mut query = QueryBuilder::new("with wanted (channel, external_id) as (");
             query.push_values(portion, |mut values, (channel, identity)| {
                 values.push_bind(channel.as_str()).push_bind(identity.as_str());
             });
-            query.push(")");
+            query.push(
+                ") select i.channel, i.external_id, i.inquiry_id from wanted w \
+                 join inbox i on i.channel = w.channel and i.external_id = w.external_id",
+            );
             query.build_query_as().fetch_all(pool).await
         })
         .map_err(failed)?;
@@ -85,14 +86,15 @@ async fn find_taken(db: &Db, sought: &[Sought], found: &mut Belongings) -> HubRe
 }
 
 async fn find_customers(db: &Db, sought: &[Sought], found: &mut Belongings) -> HubResult<()> {
+    let keys: Vec<String> = sought.iter().map(|one| email_key(&one.email)).collect();
     let customers: Vec<Customer> = read!(db, |pool| {
-        let mut query =
-            QueryBuilder::new("select * from customers where deleted_at is null and email_key in (");
-        let mut keys = query.separated(", ");
-        for one in sought {
-            keys.push_bind(email_key(&one.email));
-        }
-        query.push(")");
+        let mut query = QueryBuilder::new("with wanted (email_key) as (");
+        query.push_values(&keys, |mut values, key| {
+            values.push_bind(key.as_str());
+        });
+        query.push(
+            ") select c.* from wanted w join customers c on c.email_key = w.email_key and c.deleted_at is null",
+        );
         query.build_query_as().fetch_all(pool).await
     })
     .map_err(failed)?;
@@ -111,12 +113,14 @@ async fn find_threads(db: &Db, sought: &[Sought], found: &mut Belongings) -> Hub
     for portion in portions(&threads) {
         // Of several inquiries the youngest is kept: it comes last.
         let inquiries: Vec<Inquiry> = read!(db, |pool| {
-            let mut query =
-                QueryBuilder::new("select * from inquiries where (channel, thread_id, customer_id) in (");
+            let mut query = QueryBuilder::new("with wanted (channel, thread_id, customer_id) as (");
             query.push_values(portion, |mut values, (channel, thread_id, customer_id)| {
                 values.push_bind(channel.as_str()).push_bind(thread_id.as_str()).push_bind(*customer_id);
             });
-            query.push(") order by created_at, id");
+            query.push(
+                ") select i.* from wanted w join inquiries i on i.channel = w.channel \
+                 and i.thread_id = w.thread_id and i.customer_id = w.customer_id order by i.created_at, i.id",
+            );
             query.build_query_as().fetch_all(pool).await
         })
         .map_err(failed)?;

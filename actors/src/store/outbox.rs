@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use actix::{Handler, Message, Recipient, ResponseFuture};
-use sqlx::types::Json;
+use serde_json::value::RawValue;
 use sqlx::{FromRow, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ struct Row {
     event_type: String,
     entity_id: Uuid,
     kind: String,
-    data: Json<serde_json::Value>,
+    data: String,
 }
 
 const DEAD_LETTER: &str = "dead_letter";
@@ -153,7 +153,9 @@ async fn outgoing(db: &Db, rows: &[Row]) -> HubResult<Vec<Outgoing>> {
             let gone = || HubError::Internal("a dead letter is gone".to_owned());
             return letters.remove(&row.entity_id).map(Outgoing::DeadLetter).ok_or_else(gone);
         }
-        let (event_type, data) = (row.event_type.clone(), row.data.0.clone());
+        let data = RawValue::from_string(row.data.clone())
+            .map_err(|error| HubError::Internal(format!("an event's data is not JSON: {error}")))?;
+        let event_type = row.event_type.clone();
         Ok(Outgoing::Event(CloudEvent::new(row.id, event_type, row.entity_id, row.created_at, data)))
     });
     messages.collect()
@@ -198,7 +200,7 @@ pub(super) async fn insert(tx: &mut Tx, events: &[&Event]) -> HubResult<()> {
             .push_bind(event.time)
             .push_bind(event.event_type.as_str())
             .push_bind(event.entity_id)
-            .push_bind(Json(event.published_data()))
+            .push_bind(Box::<str>::from(event.published_data()).into_string())
     })
     .map_err(failed)
 }
@@ -216,7 +218,7 @@ pub(super) async fn insert_dead_letter(
         .bind(at)
         .bind(DEAD_LETTER)
         .bind(dead_letter_id)
-        .bind(Json(serde_json::Value::Null))
+        .bind("null")
         .bind(DEAD_LETTER)
         .execute(connection)
         .await
