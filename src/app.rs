@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
+use nexus_actors::approval_coordinator::ApprovalTimers;
 use nexus_actors::domain::delivery::RetryRule;
 use nexus_actors::port::Ports;
 use nexus_actors::store::cache::{MemoryCache, NoCache, SharedCache};
@@ -123,6 +124,8 @@ impl App {
         self.readiness.set(false);
         self.preparing.abort();
         let deadline = tokio::time::Instant::now() + self.settings.shutdown.timeout;
+        // Streams have no end of their own.
+        self.hub.lines.stop();
         let drained = tokio::time::timeout_at(deadline, self.server.stop(true)).await.is_ok();
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         let unfinished = self.hub.shutdown(left.max(Duration::from_millis(100))).await;
@@ -249,7 +252,19 @@ pub fn hub_settings(settings: &Settings, threads: usize) -> HubSettings {
         backoff_cap: delivery.backoff_cap,
         max_attempts: i64::from(delivery.max_attempts),
     };
-    HubSettings { threads, mailbox_capacity: settings.actors.mailbox_capacity, retry }
+    let timers = ApprovalTimers {
+        remind_after: settings.approval.remind_after,
+        escalate_after: settings.approval.escalate_after,
+    };
+    HubSettings {
+        threads,
+        mailbox_capacity: settings.actors.mailbox_capacity,
+        retry,
+        timers,
+        hands_out: true,
+        accept_within: settings.assignment.accept_within,
+        look_every: settings.push.look_every,
+    }
 }
 
 fn tokens(settings: &Settings) -> Result<Tokens, StartError> {

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use nexus_actors::domain::user::{NewUser, Role};
 use nexus_actors::supervision::{Restarts, Supervision};
 use nexus_actors::user_desk::CreateUser;
-use nexus_actors::{Clock, Hub, HubError};
+use nexus_actors::{Clock, Hub, HubError, HubSettings};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, hub_settings, lock_database, open_storage};
@@ -153,7 +153,7 @@ async fn load_demo(settings: &Settings) -> Result<(), Failure> {
 
 async fn see_to_dead_letters(settings: &Settings, command: dead_letters::DeadLetters) -> Result<(), Failure> {
     let _lock = if command.writes() { lock_database(&settings.database)? } else { None };
-    let hub = offline_hub(settings, Clock::system()).await?;
+    let hub = offline_hub(settings, Clock::system(), command.writes()).await?;
     let outcome = dead_letters::run(&hub, command).await;
     hub.shutdown(settings.shutdown.timeout).await;
     outcome
@@ -169,7 +169,7 @@ async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<
         last_name: arguments.last_name,
     };
     let user = bootstrap::checked(user).map_err(explained)?;
-    let hub = offline_hub(settings, Clock::system()).await?;
+    let hub = offline_hub(settings, Clock::system(), false).await?;
     let password_hash = Passwords::new(1).hash(user.password.clone()).await?;
     let created =
         hub.user_desk.ask(CreateUser { caller: None, user, password_hash }).await.map_err(explained)?;
@@ -179,13 +179,14 @@ async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<
 }
 
 /// The actors on the configured database, without HTTP around them and without a broker: what they have to tell waits
-/// for a hub that serves.
-pub async fn offline_hub(settings: &Settings, clock: Clock) -> Result<Hub, Failure> {
+/// for a hub that serves. `hands_out`: see [`HubSettings`].
+pub async fn offline_hub(settings: &Settings, clock: Clock, hands_out: bool) -> Result<Hub, Failure> {
     let redis = crate::app::connect_redis(settings)?;
     let storage = open_storage(settings, redis.as_ref())?;
     storage.db.migrate().await?;
     let supervision = Supervision::new(Restarts::default());
-    Ok(Hub::start(hub_settings(settings, 1), supervision, None, storage, clock))
+    let hub_settings = HubSettings { hands_out, ..hub_settings(settings, 1) };
+    Ok(Hub::start(hub_settings, supervision, None, storage, clock))
 }
 
 /// One line, with every field that was refused.

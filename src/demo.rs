@@ -49,7 +49,7 @@ struct Loaded {
 
 pub async fn load(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let end = Clock::system().now();
-    let hub = offline_hub(settings, Clock::manual(end.minus(MONTH))).await?;
+    let hub = offline_hub(settings, Clock::manual(end.minus(MONTH)), true).await?;
     let password = made_up_password();
     let outcome = fill_empty(&hub, end, &password).await;
     hub.shutdown(settings.shutdown.timeout).await;
@@ -179,7 +179,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/hub.db", directory.path().display());
         let settings = Settings::load(Path::new("config"), [("DATABASE_URL".to_owned(), url)]).unwrap();
-        let hub = offline_hub(&settings, Clock::manual(now().minus(MONTH))).await.unwrap();
+        let hub = offline_hub(&settings, Clock::manual(now().minus(MONTH)), true).await.unwrap();
         let loaded = fill_empty(&hub, now(), &made_up_password()).await.unwrap();
         let stats = &loaded.stats;
         let empty: Vec<_> = [&stats.customers, &stats.inquiries, &stats.responses]

@@ -30,7 +30,10 @@ pub struct Settings {
     pub auth: AuthSettings,
     pub rate_limit: RateLimitSettings,
     pub http: HttpSettings,
+    pub assignment: AssignmentSettings,
     pub delivery: DeliverySettings,
+    pub approval: ApprovalSettings,
+    pub push: PushSettings,
     pub smtp: SmtpSettings,
     pub actors: ActorSettings,
     pub log: LogSettings,
@@ -133,6 +136,29 @@ pub struct DeliverySettings {
     #[serde(deserialize_with = "duration")]
     pub backoff_cap: Duration,
     pub max_attempts: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssignmentSettings {
+    #[serde(deserialize_with = "duration")]
+    pub accept_within: Duration,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalSettings {
+    #[serde(deserialize_with = "duration")]
+    pub remind_after: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub escalate_after: Duration,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushSettings {
+    #[serde(deserialize_with = "duration")]
+    pub look_every: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -1,6 +1,10 @@
 //! Owns the life cycle of responses. Nothing else changes one, so nothing gets past an approval.
 
-use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
+mod timers;
+
+use std::sync::{Arc, Mutex};
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
 use uuid::Uuid;
 
 use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
@@ -11,7 +15,7 @@ use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Direction};
 use crate::domain::policy::Action;
 use crate::domain::response::{
-    Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput,
+    Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput, Timer,
 };
 use crate::domain::{Caller, Event, Origin, Timestamp};
 use crate::error::{HubError, HubResult};
@@ -20,7 +24,11 @@ use crate::store::customers::{CustomerStore, GetCustomer};
 use crate::store::deliveries::{DeliveryStore, GetDelivery};
 use crate::store::inquiries::{GetInquiry, InquiryStore};
 use crate::store::responses::{FindResponses, GetResponse, ResponseStore};
+use crate::store::users::{ListApprovers, UserStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
+
+pub use timers::{ApprovalTimers, FireTimers};
+use timers::{SWEEP, has_reviewer};
 
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "HubResult<Response>")]
@@ -86,13 +94,30 @@ pub struct ApprovalCoordinator {
     pub(crate) inquiries: Mailbox<InquiryStore>,
     pub(crate) customers: Mailbox<CustomerStore>,
     pub(crate) deliveries: Mailbox<DeliveryStore>,
+    pub(crate) users: Mailbox<UserStore>,
     pub(crate) retry: RetryRule,
+    pub(crate) timers: ApprovalTimers,
+    /// Those who could decide when it was last made sure that someone can; see `timers`.
+    pub(crate) approvers: Arc<Mutex<Option<Vec<Uuid>>>>,
     pub(crate) balancer: Mailbox<AssignmentBalancer>,
     pub(crate) writer: Mailbox<Writer>,
 }
 
 impl Actor for ApprovalCoordinator {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let coordinator = self.clone();
+        let sweeps = async move {
+            loop {
+                if let Err(error) = coordinator.fire_timers().await {
+                    tracing::warn!(%error, "reminders and escalations wait for the next sweep");
+                }
+                tokio::time::sleep(SWEEP).await;
+            }
+        };
+        ctx.spawn(sweeps.into_actor(self));
+    }
 }
 
 impl Supervised for ApprovalCoordinator {}
@@ -180,6 +205,9 @@ impl ApprovalCoordinator {
             Step::Approve(approval) => {
                 let after = before.approve(by, approval.notes.clone(), now)?;
                 expect_revision(approval.revision, before.revision)?;
+                if before.stale && !approval.acknowledge_stale {
+                    return Err(HubError::ResponseStale);
+                }
                 (after, EventType::ResponseApproved, HistoryAction::Approved)
             }
             Step::Reject(rejection) => {
@@ -193,8 +221,12 @@ impl ApprovalCoordinator {
         )
         .and(Write::InsertHistory(history(action, &after, caller)))
         .answering(caller, &after);
-        if let Step::Approve(_) = step {
-            commit = self.release(commit, &after, caller).await?;
+        match step {
+            Step::Approve(_) => commit = self.release(commit, &after, caller).await?,
+            Step::Submit if !has_reviewer(&after, &self.users.ask(ListApprovers).await?) => {
+                commit = self.fire(commit, &after, Timer::Escalation);
+            }
+            Step::Submit | Step::Edit(_) | Step::Withdraw | Step::Reject(_) => {}
         }
         self.writer.ask(commit).await?;
         Ok(after)

@@ -5,16 +5,15 @@ use std::time::Duration;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture,
 };
-use uuid::Uuid;
 
 use crate::clock::{Clock, new_id};
-use crate::domain::assignment::{Assignment, Candidate, Decision, choose};
+use crate::domain::assignment::{Assignment, Candidate, Decision, Reason, Wanted, choose};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{Inquiry, Place};
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
-use crate::store::inquiries::{InquiryStore, ListWaiting};
+use crate::store::inquiries::{InquiryStore, ListNotTakenUp, ListWaiting, Waiting};
 use crate::store::users::{ListCandidates, UserStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
 
@@ -32,8 +31,7 @@ pub struct ChooseAssignees(pub Vec<Seeking>);
 /// An inquiry in need of someone.
 #[derive(Clone, Debug)]
 pub struct Seeking {
-    pub category: String,
-    pub own_cso: Option<Uuid>,
+    pub wanted: Wanted,
     /// Where it stands in the queue, so that it takes no room that those ahead of it can use. `None` lets it
     /// pass them.
     pub place: Option<Place>,
@@ -64,6 +62,10 @@ pub(crate) struct Balance {
     pub inquiries: Mailbox<InquiryStore>,
     pub users: Mailbox<UserStore>,
     pub writer: Mailbox<Writer>,
+    /// Whether what waits is handed out by this hub.
+    pub hands_out: bool,
+    /// How long an assigned inquiry may wait to be taken up; zero for as long as it takes.
+    pub accept_within: Duration,
 }
 
 impl AssignmentBalancer {
@@ -72,6 +74,9 @@ impl AssignmentBalancer {
     }
 
     fn sweep(&mut self, ctx: &mut Context<Self>) {
+        if !self.desk.hands_out {
+            return;
+        }
         if self.sweeping {
             self.again = true;
             return;
@@ -128,6 +133,7 @@ impl Handler<TakeUpWaiting> for AssignmentBalancer {
 impl Balance {
     /// Goes through the queue in its order until nobody has room, or nobody who has may take what is left.
     async fn hand_out(&self) -> HubResult<()> {
+        self.take_back().await?;
         loop {
             match self.round().await {
                 // Another instance, or someone by hand, was faster; the next round sees how things are.
@@ -135,6 +141,46 @@ impl Balance {
                 settled => return settled,
             }
         }
+    }
+
+    /// What its CSO has not taken up in time waits again, with its old place in the queue.
+    async fn take_back(&self) -> HubResult<()> {
+        if self.accept_within.is_zero() {
+            return Ok(());
+        }
+        loop {
+            let assigned_until = self.clock.now().minus(self.accept_within);
+            let lapsed = self.inquiries.ask(ListNotTakenUp { assigned_until, limit: BATCH }).await?;
+            for inquiry in &lapsed {
+                match self.take_from(inquiry).await {
+                    // It has just been taken up, or another instance was faster.
+                    Err(HubError::Contended) => {}
+                    outcome => outcome?,
+                }
+            }
+            if lapsed.len() < BATCH as usize {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn take_from(&self, inquiry: &Inquiry) -> HubResult<()> {
+        let now = self.clock.now();
+        let after = inquiry.assign(None, now);
+        let entity = (EntityType::Inquiry, inquiry.id);
+        let event = Event::of(new_id(), EventType::InquiryUnassigned, entity, Some(inquiry), &after, now);
+        let assignment = Assignment {
+            id: new_id(),
+            created_at: now,
+            inquiry_id: inquiry.id,
+            assignee_id: None,
+            reason: Reason::NotTakenUp,
+            actor_id: None,
+            candidates: Vec::new(),
+        };
+        let write = Write::UpdateInquiry { before: inquiry.clone(), after, load: LoadRule::Any };
+        let lapse = Write::SetLapsed { inquiry_id: inquiry.id, by: inquiry.assigned_to };
+        self.writer.ask(Commit::new(write, event).and(lapse).and(Write::InsertAssignment(assignment))).await
     }
 
     /// One way through the queue, with one look at who has room: room that appears meanwhile must not go to
@@ -147,10 +193,10 @@ impl Balance {
             let Some(last) = waiting.last() else { return Ok(()) };
             after = Some(last.inquiry.place());
             for one in &waiting {
-                let decision = choose(&one.inquiry.category, one.own_cso, &candidates);
+                let decision = choose(&one.wanted, &candidates);
                 let now = self.clock.now();
                 if take(&mut candidates, &decision, now) {
-                    self.assign(&one.inquiry, decision, now).await?;
+                    self.assign(one, decision, now).await?;
                 }
             }
         }
@@ -180,10 +226,10 @@ impl Balance {
             while let Some(ahead) =
                 waiting.next_if(|waiting| one.place.is_some_and(|place| waiting.inquiry.place() < place))
             {
-                let decision = choose(&ahead.inquiry.category, ahead.own_cso, &candidates);
+                let decision = choose(&ahead.wanted, &candidates);
                 take(&mut candidates, &decision, now);
             }
-            let decision = choose(&one.category, one.own_cso, &candidates);
+            let decision = choose(&one.wanted, &candidates);
             take(&mut candidates, &decision, now);
             decisions.push((index, decision));
         }
@@ -191,7 +237,8 @@ impl Balance {
         Ok(decisions.into_iter().map(|(_, decision)| decision).collect())
     }
 
-    async fn assign(&self, inquiry: &Inquiry, decision: Decision, now: Timestamp) -> HubResult<()> {
+    async fn assign(&self, one: &Waiting, decision: Decision, now: Timestamp) -> HubResult<()> {
+        let inquiry = &one.inquiry;
         let after = inquiry.assign(decision.assignee, now);
         let entity = (EntityType::Inquiry, inquiry.id);
         let event = Event::of(new_id(), EventType::InquiryAssigned, entity, Some(inquiry), &after, now);
@@ -205,7 +252,11 @@ impl Balance {
             candidates: decision.considered,
         };
         let write = Write::UpdateInquiry { before: inquiry.clone(), after, load: LoadRule::WithinCapacity };
-        self.writer.ask(Commit::new(write, event).and(Write::InsertAssignment(assignment))).await
+        let mut commit = Commit::new(write, event).and(Write::InsertAssignment(assignment));
+        if one.wanted.lapsed_by.is_some() {
+            commit = commit.and(Write::SetLapsed { inquiry_id: inquiry.id, by: None });
+        }
+        self.writer.ask(commit).await
     }
 }
 

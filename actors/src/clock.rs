@@ -44,9 +44,20 @@ impl Clock {
     /// Moves a manual clock forward; the system's clock moves by itself and is left alone.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(millis) = &self.0 {
-            millis.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+            millis.fetch_add(in_millis(by), Ordering::SeqCst);
         }
     }
+
+    /// Moves a manual clock back, as the system's clock is when it was wrong.
+    pub fn set_back(&self, by: Duration) {
+        if let Source::Manual(millis) = &self.0 {
+            millis.fetch_sub(in_millis(by), Ordering::SeqCst);
+        }
+    }
+}
+
+fn in_millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A fresh UUIDv7. Ids made by one process sort in the order they were made.

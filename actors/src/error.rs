@@ -32,9 +32,14 @@ pub enum HubError {
     /// The revision the approver named is not the current one.
     #[error("revision {named} is not the current one, {current}")]
     RevisionChanged { named: i64, current: i64 },
+    /// Approving it takes saying that what the customer wrote since was read.
+    #[error("the customer has written again since it was submitted; approve it with acknowledgeStale")]
+    ResponseStale,
     /// The state of things does not allow it.
     #[error("{0}")]
     Conflict(&'static str),
+    #[error("at most {most} connections of a user at a time")]
+    TooManyConnections { most: usize },
     /// Something that must be unique is taken.
     #[error("{what} is already in use")]
     Taken { what: &'static str, pointer: &'static str },

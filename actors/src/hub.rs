@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
 use crate::api_key_desk::ApiKeyDesk;
-use crate::approval_coordinator::ApprovalCoordinator;
+use crate::approval_coordinator::{ApprovalCoordinator, ApprovalTimers};
 use crate::assignment_balancer::{AssignmentBalancer, Balance};
 use crate::clock::Clock;
 use crate::customer_desk::CustomerDesk;
@@ -20,6 +20,7 @@ use crate::housekeeper::Housekeeper;
 use crate::inquiry_desk::InquiryDesk;
 use crate::intake_desk::IntakeDesk;
 use crate::mailbox::Mailbox;
+use crate::notifier::{Lines, Notifier, Pushing};
 use crate::outbox_relay::{OutboxRelay, Passing};
 use crate::port::Ports;
 use crate::store::api_keys::ApiKeyStore;
@@ -30,10 +31,12 @@ use crate::store::deliveries::{Channels, DeliveryStore};
 use crate::store::idempotency::IdempotencyStore;
 use crate::store::inquiries::InquiryStore;
 use crate::store::intake::IntakeStore;
+use crate::store::notifications::NotificationStore;
 use crate::store::outbox::OutboxStore;
 use crate::store::responses::ResponseStore;
 use crate::store::sessions::SessionStore;
 use crate::store::stats::StatsStore;
+use crate::store::tickets::TicketStore;
 use crate::store::users::UserStore;
 use crate::store::{Storage, Writer};
 use crate::supervision::{ActorHealth, Supervision};
@@ -50,6 +53,13 @@ pub struct HubSettings {
     pub mailbox_capacity: u32,
     /// How failed deliveries are tried again.
     pub retry: RetryRule,
+    pub timers: ApprovalTimers,
+    /// Whether what waits is handed out. Not beside a hub that serves from the same SQLite file: it would not notice.
+    pub hands_out: bool,
+    /// How long an assigned inquiry may wait to be taken up; zero for as long as it takes.
+    pub accept_within: Duration,
+    /// How often notifications are looked for without being told to.
+    pub look_every: Duration,
 }
 
 /// The running hub without its edges.
@@ -70,6 +80,8 @@ pub struct Hub {
     pub deliveries: Mailbox<DeliveryStore>,
     pub dead_letters: Mailbox<DeadLetterStore>,
     pub outbox: Mailbox<OutboxStore>,
+    pub notifications: Mailbox<NotificationStore>,
+    pub tickets: Mailbox<TicketStore>,
     pub api_keys: Mailbox<ApiKeyStore>,
     pub writer: Mailbox<Writer>,
     pub assignment_balancer: Mailbox<AssignmentBalancer>,
@@ -81,6 +93,9 @@ pub struct Hub {
     pub dead_letter_desk: Mailbox<DeadLetterDesk>,
     pub api_key_desk: Mailbox<ApiKeyDesk>,
     pub housekeeper: Mailbox<Housekeeper>,
+    pub notifier: Mailbox<Notifier>,
+    /// Who is connected to the notifier.
+    pub lines: Lines,
     /// Without ports there is none; likewise below.
     pub outbox_relay: Option<Mailbox<OutboxRelay>>,
     pub delivery_dispatcher: Option<Mailbox<DeliveryDispatcher>>,
@@ -121,6 +136,8 @@ impl Hub {
         let api_keys = start!("ApiKeyStore", ApiKeyStore::new(storage.clone()));
         let dead_letters = start!("DeadLetterStore", DeadLetterStore::new(storage.clone()));
         let outbox = start!("OutboxStore", OutboxStore::new(storage.clone()));
+        let notifications = start!("NotificationStore", NotificationStore::new(storage.clone()));
+        let tickets = start!("TicketStore", TicketStore::new(storage.clone()));
         let outbox_relay = ports.as_ref().map(|ports| {
             let relay = Passing {
                 outbox: outbox.clone(),
@@ -142,6 +159,8 @@ impl Hub {
                 inquiries: inquiries.clone(),
                 users: users.clone(),
                 writer: writer.clone(),
+                hands_out: settings.hands_out,
+                accept_within: settings.accept_within,
             })
         );
         let customer_desk = start!(
@@ -173,7 +192,10 @@ impl Hub {
                 inquiries: inquiries.clone(),
                 customers: customers.clone(),
                 deliveries: deliveries.clone(),
+                users: users.clone(),
                 retry: settings.retry,
+                timers: settings.timers,
+                approvers: Arc::default(),
                 balancer: assignment_balancer.clone(),
                 writer: writer.clone(),
             }
@@ -217,6 +239,7 @@ impl Hub {
             IntakeDesk {
                 clock: clock.clone(),
                 intake: intake.clone(),
+                responses: responses.clone(),
                 users: users.clone(),
                 balancer: assignment_balancer.clone(),
                 coordinator: approval_coordinator.clone(),
@@ -241,9 +264,21 @@ impl Hub {
             Housekeeper {
                 clock: clock.clone(),
                 idempotency: idempotency.clone(),
-                sessions: sessions.clone()
+                sessions: sessions.clone(),
+                notifications: notifications.clone(),
+                tickets: tickets.clone(),
             }
         );
+        let lines = Lines::default();
+        let pushing = Pushing {
+            clock: clock.clone(),
+            notifications: notifications.clone(),
+            sessions: sessions.clone(),
+            due: Arc::clone(&storage.news_due),
+            look_every: settings.look_every,
+            lines: lines.clone(),
+        };
+        let notifier = start!("Notifier", Notifier { pushing });
         Self {
             clock,
             storage,
@@ -260,6 +295,8 @@ impl Hub {
             deliveries,
             dead_letters,
             outbox,
+            notifications,
+            tickets,
             api_keys,
             writer,
             assignment_balancer,
@@ -271,6 +308,8 @@ impl Hub {
             dead_letter_desk,
             api_key_desk,
             housekeeper,
+            notifier,
+            lines,
             outbox_relay,
             delivery_dispatcher,
             mail_dispatcher,
@@ -297,6 +336,8 @@ impl Hub {
             deliveries,
             dead_letters,
             outbox,
+            notifications,
+            tickets,
             api_keys,
             writer,
             assignment_balancer,
@@ -308,6 +349,7 @@ impl Hub {
             dead_letter_desk,
             api_key_desk,
             housekeeper,
+            notifier,
         )
     }
 
@@ -377,5 +419,8 @@ mod faults {
         IntakeDesk,
         DeadLetterDesk,
         ApiKeyDesk,
+        NotificationStore,
+        TicketStore,
+        Notifier,
     );
 }

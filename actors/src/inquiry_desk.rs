@@ -7,7 +7,7 @@ use crate::assignment_balancer::{AssignmentBalancer, Seeking, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
 use crate::customer_desk::assignable;
 use crate::desk::{expect_version, permit, permit_any, settle};
-use crate::domain::assignment::{Assignment, Decision, Reason};
+use crate::domain::assignment::{Assignment, Decision, Reason, Wanted};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{
     ConversationMessage, Direction, Inquiry, InquiryInput, InquiryStatus, NewInquiry,
@@ -165,7 +165,8 @@ impl InquiryDesk {
         let now = self.clock.now();
         let mut inquiry = Inquiry::new(id, input.clone(), now);
         let (category, place) = (inquiry.category.clone(), Some(inquiry.place()));
-        let seeking = Seeking { category, own_cso: customer.assigned_to, place };
+        let wanted = Wanted { category, own_cso: customer.assigned_to, lapsed_by: None };
+        let seeking = Seeking { wanted, place };
         let decision = seeking.choose(&self.balancer).await?;
         inquiry.assigned_to = decision.assignee;
         inquiry.assigned_at = decision.assignee.map(|_| now);
@@ -214,7 +215,8 @@ impl InquiryDesk {
             Assignee::Auto => {
                 let customer = self.customers.ask(GetCustomer(before.customer_id)).await?;
                 let own_cso = customer.and_then(|customer| customer.assigned_to);
-                let seeking = Seeking { category: before.category.clone(), own_cso, place: None };
+                let wanted = Wanted { category: before.category.clone(), own_cso, lapsed_by: None };
+                let seeking = Seeking { wanted, place: None };
                 let mut decision = seeking.choose(&self.balancer).await?;
                 // Nobody better: it stays where it is.
                 decision.assignee = decision.assignee.or(before.assigned_to);

@@ -26,6 +26,7 @@ use crate::domain::{Claim, Event, Origin};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::store::intake::IntakeStore;
+use crate::store::responses::ResponseStore;
 use crate::store::users::UserStore;
 use crate::store::{Commit, Write, Writer};
 
@@ -82,6 +83,7 @@ pub struct TakeAgain(pub Envelope);
 pub struct IntakeDesk {
     pub(crate) clock: Clock,
     pub(crate) intake: Mailbox<IntakeStore>,
+    pub(crate) responses: Mailbox<ResponseStore>,
     pub(crate) users: Mailbox<UserStore>,
     pub(crate) balancer: Mailbox<AssignmentBalancer>,
     pub(crate) coordinator: Mailbox<ApprovalCoordinator>,

@@ -36,6 +36,7 @@ pub mod hub;
 pub mod inquiry_desk;
 pub mod intake_desk;
 pub mod mailbox;
+pub mod notifier;
 pub mod outbox_relay;
 pub mod port;
 pub mod redelivery;

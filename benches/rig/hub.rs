@@ -79,6 +79,14 @@ impl Hub {
         }
     }
 
+    /// Memory of the process that is in RAM.
+    pub fn resident_bytes(&self) -> Option<f64> {
+        let id = self.process.as_ref()?.id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))?;
+        Some(kib.trim().parse::<f64>().ok()? * 1024.0)
+    }
+
     /// CPU seconds the process has used.
     pub fn cpu_seconds(&self) -> Option<f64> {
         let id = self.process.as_ref()?.id();
@@ -116,7 +124,7 @@ fn binary() -> PathBuf {
 pub struct Person {
     base: String,
     http: reqwest::Client,
-    token: String,
+    pub token: String,
     pub id: Uuid,
 }
 

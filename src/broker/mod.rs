@@ -6,6 +6,7 @@
 //! | [`link`], `connection` | one connection to RabbitMQ, made again whenever it is lost |
 //! | `publisher` | hub to broker: an outcome for every message |
 //! | `intake`, `rabbit_feed` | broker to hub: in order, acknowledged once committed |
+//! | `nudges` | one hub to another: there is something to be pushed |
 //! | [`local`], [`local_line`] | the twin |
 
 mod address;
@@ -16,6 +17,7 @@ mod intake;
 mod link;
 pub mod local;
 pub mod local_line;
+mod nudges;
 mod parcel;
 mod publisher;
 mod rabbit_feed;
@@ -40,6 +42,7 @@ pub use topology::Topology;
 use crate::settings::BadSetting;
 use intake::{Consumer, Intake, Order, Source};
 use link::Link;
+use nudges::Nudges;
 use publisher::Publisher;
 use rabbit_feed::RabbitQueue;
 use reports::Reports;
@@ -121,6 +124,13 @@ impl Broker {
                     Before { answered: Arc::default(), drained: Box::pin(async move { ending.end().await }) };
                 let link = link::Keeper(rabbit.consumer.clone());
                 hub.supervision.start_behind(before, &self.arbiter, "ConsumerLink", move |_| link);
+                let nudges = Nudges {
+                    link: rabbit.consumer.clone(),
+                    exchange: rabbit.topology.events(),
+                    due: Arc::clone(&hub.storage.news_due),
+                    patience: rabbit.settings.connect_timeout,
+                };
+                hub.supervision.start(&self.arbiter, "Nudges", move |_| nudges);
                 self.consume(hub, "InquiryConsumer", rabbit.queue(rabbit.topology.inquiries().name));
                 self.consume(hub, "DeliveryConsumer", rabbit.queue(rabbit.topology.deliveries().name));
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use nexus_actors::approval_coordinator::{AdvanceResponse, DraftResponse, Step as ResponseStep};
+use nexus_actors::approval_coordinator::{AdvanceResponse, DraftResponse, FireTimers, Step as ResponseStep};
 use nexus_actors::customer_desk::{AssignCustomer, CreateCustomer, ReplaceCustomer};
 use nexus_actors::domain::customer::CustomerStatus;
 use nexus_actors::domain::inquiry::{InquiryStatus, NewInquiry};
@@ -25,7 +25,7 @@ pub async fn play(plot: Plot, hub: &Hub, staff: &mut Staff) -> HubResult<()> {
     let mut stage =
         Stage { hub, staff, letters: plot.letters, customers: HashMap::new(), threads: HashMap::new() };
     for (at, deed) in plot.beats {
-        advance(hub, at);
+        advance(hub, at).await?;
         stage.perform(deed).await?;
     }
     Ok(())
@@ -36,9 +36,11 @@ pub fn caller(member: &Member) -> Caller {
     Caller { principal: member.principal.clone(), request_id: "demo".into(), if_match: None, claim: None }
 }
 
-fn advance(hub: &Hub, to: Timestamp) {
+/// With what becomes due by then.
+async fn advance(hub: &Hub, to: Timestamp) -> HubResult<()> {
     let ahead = to.millis() - hub.clock.now().millis();
     hub.clock.advance(Duration::from_millis(u64::try_from(ahead).unwrap_or_default()));
+    hub.approval_coordinator.ask(FireTimers).await
 }
 
 struct Stage<'a> {
@@ -141,7 +143,7 @@ impl Stage<'_> {
                 (manager, ResponseStep::Reject(Rejection { notes: notes.to_owned() }.validate()?))
             }
             Step::Approve(notes) => {
-                (manager, ResponseStep::Approve(Approval { notes, revision: None }.validate()?))
+                (manager, ResponseStep::Approve(Approval { notes, ..Approval::default() }.validate()?))
             }
             Step::Move(_) | Step::Draft(_) => return Err(out_of_order()),
         };

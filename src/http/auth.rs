@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use actix_web::http::header;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use nexus_actors::desk::permit_any;
@@ -7,6 +9,7 @@ use nexus_actors::domain::user::{Availability, Credentials, NewUser, User};
 use nexus_actors::domain::validation::{MAX_NAME, present};
 use nexus_actors::domain::{Checks, Timestamp};
 use nexus_actors::store::sessions::{FindSession, NewSession, RotateRefresh, Rotation};
+use nexus_actors::store::tickets::KeepTicket;
 use nexus_actors::store::users::{FindCredentials, GetCredentials};
 use nexus_actors::user_desk::{ChangeProfile, CreateUser, EndSessions, Ending, StartSession};
 use nexus_actors::{HubError, new_id};
@@ -25,10 +28,12 @@ use super::openapi::{
 use super::problem::{HttpError, Problem};
 use super::signed::Signed;
 use super::{HttpState, State};
-use crate::sessions::{Owner, check_password};
+use crate::sessions::{Owner, check_password, new_ticket, ticket_hash};
 
 /// One text for unknown email, wrong password and inactive user: none can be told from another.
 const REFUSED: HttpError = HttpError::Unauthenticated("Email or password is wrong.");
+/// How long a ticket may wait to be used.
+const TICKET: Duration = Duration::from_secs(30);
 const REFRESH_REFUSED: HttpError = HttpError::Unauthenticated("The refresh token is not valid.");
 
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -37,6 +42,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/auth/login").post(login))
         .service(web::resource("/auth/refresh").post(refresh))
         .service(web::resource("/auth/logout").post(logout))
+        .service(web::resource("/auth/ticket").post(ticket))
         .service(web::resource("/auth/profile").get(profile).put(change_profile));
 }
 
@@ -227,6 +233,31 @@ pub async fn logout(
     let which = if sign_out.all { Ending::All } else { Ending::One(principal.session_id) };
     end(&state, &request, principal.user_id, which).await?;
     Ok(never_stored(HttpResponse::NoContent().finish()))
+}
+
+/// What a browser opens a stream with.
+#[derive(Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticket {
+    pub ticket: String,
+    /// Seconds until it is worth nothing.
+    #[schema(example = 30)]
+    pub expires_in: u64,
+}
+
+/// A ticket for `/events` or `/ws`, good for one connection: for browsers, which cannot send headers there.
+#[utoipa::path(post, path = "/api/v1/auth/ticket", tag = "auth", security(("bearer" = [])),
+    responses((status = 200, body = Ticket), CommonProblems))]
+pub async fn ticket(state: State, signed: Signed) -> Result<HttpResponse, HttpError> {
+    let ticket = new_ticket();
+    let keep = KeepTicket {
+        hash: ticket_hash(&ticket),
+        session_id: signed.principal().session_id,
+        expires_at: state.hub.clock.now().plus(TICKET),
+    };
+    state.hub.tickets.ask(keep).await?;
+    let answer = Ticket { ticket, expires_in: TICKET.as_secs() };
+    Ok(never_stored(HttpResponse::Ok().json(answer)))
 }
 
 /// The signed-in user.

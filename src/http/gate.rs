@@ -12,13 +12,17 @@ use nexus_actors::domain::Principal;
 use nexus_actors::domain::user::User;
 use nexus_actors::store::api_keys::UseApiKey;
 use nexus_actors::store::sessions::FindSession;
+use nexus_actors::store::tickets::SpendTicket;
+use uuid::Uuid;
 
 use super::problem::HttpError;
 use super::signed::SignedIn;
 use super::{HttpState, State};
-use crate::sessions::{Decision, api_key_hash, is_api_key};
+use crate::sessions::{Decision, api_key_hash, is_api_key, ticket_hash};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// Where a ticket counts.
+const STREAMS: [&str; 2] = ["/api/v1/events", "/api/v1/ws"];
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address, in the request's extensions.
@@ -56,7 +60,12 @@ async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<Sig
     if let Some(value) = request.headers().get(&API_KEY) {
         return program(state, value.to_str().map_err(|_| refused())?).await;
     }
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(SignedIn::Nobody) };
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else {
+        return match ticket(request) {
+            Some(ticket) => with_ticket(state, &ticket).await,
+            None => Ok(SignedIn::Nobody),
+        };
+    };
     let token = value.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -67,26 +76,45 @@ async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<Sig
 
 async fn person(state: &HttpState, token: &str) -> Result<SignedIn, HttpError> {
     let refused = || HttpError::Unauthenticated("The access token is not valid.");
-    let now = state.hub.clock.now();
-    let claims = state.tokens.verify_access(token, now).map_err(|_| refused())?;
-    let found = state.hub.sessions.ask(FindSession(claims.session_id)).await?;
-    let Some((session, user)) = found else { return Err(refused()) };
-    let live = session.revoked_at.is_none() && session.expires_at > now && user.is_active;
-    if live && user.id == claims.user_id {
-        Ok(SignedIn::User { principal: principal(&user, session.id), user: Box::new(user) })
-    } else {
-        Err(refused())
+    let claims = state.tokens.verify_access(token, state.hub.clock.now()).map_err(|_| refused())?;
+    let user = in_session(state, claims.session_id).await?;
+    user.filter(|(user, _)| user.id == claims.user_id).map(signed_in).ok_or_else(refused)
+}
+
+/// What opens a stream where headers cannot be sent, and nothing else.
+fn ticket(request: &ServiceRequest) -> Option<String> {
+    if !STREAMS.contains(&request.path()) {
+        return None;
     }
+    let pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+    pairs.into_iter().find_map(|(name, value)| (name == "ticket").then(|| value.into_owned()))
+}
+
+async fn with_ticket(state: &HttpState, ticket: &str) -> Result<SignedIn, HttpError> {
+    let refused = || HttpError::Unauthenticated("The ticket is not valid.");
+    let spend = SpendTicket { hash: ticket_hash(ticket), now: state.hub.clock.now() };
+    let session_id = state.hub.tickets.ask(spend).await?.ok_or_else(refused)?;
+    in_session(state, session_id).await?.map(signed_in).ok_or_else(refused)
+}
+
+/// Whoever is signed in with this session, as they are now.
+async fn in_session(state: &HttpState, session_id: Uuid) -> Result<Option<(User, Uuid)>, HttpError> {
+    let found = state.hub.sessions.ask(FindSession(session_id)).await?;
+    let now = state.hub.clock.now();
+    let live = found
+        .filter(|(session, user)| session.revoked_at.is_none() && session.expires_at > now && user.is_active);
+    Ok(live.map(|(session, user)| (user, session.id)))
+}
+
+fn signed_in((user, session_id): (User, Uuid)) -> SignedIn {
+    let principal = Principal { user_id: user.id, role: user.role, session_id };
+    SignedIn::User { principal, user: Box::new(user) }
 }
 
 async fn program(state: &HttpState, key: &str) -> Result<SignedIn, HttpError> {
     let use_key = UseApiKey { key_hash: api_key_hash(key), now: state.hub.clock.now() };
     let found = state.hub.api_keys.ask(use_key).await?;
     found.map(SignedIn::Program).ok_or(HttpError::Unauthenticated("The API key is not valid."))
-}
-
-fn principal(user: &User, session_id: uuid::Uuid) -> Principal {
-    Principal { user_id: user.id, role: user.role, session_id }
 }
 
 async fn count(state: &HttpState, signed_in: &SignedIn, address: IpAddr) -> Decision {

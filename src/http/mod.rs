@@ -17,8 +17,10 @@ mod idempotency;
 mod inbound;
 mod inquiries;
 mod metrics;
+mod notifications;
 pub mod openapi;
 mod problem;
+mod pushes;
 mod query;
 mod responses;
 mod signed;
@@ -100,6 +102,8 @@ pub fn application(
                 .configure(inbound::routes)
                 .configure(deliveries::routes)
                 .configure(dead_letters::routes)
+                .configure(notifications::routes)
+                .configure(pushes::routes)
                 .configure(audit::routes)
                 .configure(stats::routes)
                 .default_service(web::to(not_found)),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::problem::Problem;
 use super::{
     api_keys, audit, auth, customers, dead_letters, deliveries, health, inbound, inquiries, metrics,
-    responses, stats, users,
+    notifications, pushes, responses, stats, users,
 };
 use crate::asyncapi;
 
@@ -28,6 +28,7 @@ use crate::asyncapi;
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, auth::profile, auth::change_profile,
+        auth::ticket,
         users::list, users::read, users::change,
         customers::list, customers::create, customers::read, customers::replace, customers::delete,
         customers::assign,
@@ -38,6 +39,7 @@ use crate::asyncapi;
         api_keys::list, api_keys::create, api_keys::revoke,
         inbound::take_in, deliveries::list, deliveries::confirm, deliveries::fail,
         dead_letters::list, dead_letters::read, dead_letters::replay, dead_letters::discard,
+        notifications::list, notifications::read, notifications::read_all, pushes::events, pushes::socket,
         audit::list, stats::read,
         health::health, health::live, health::ready, metrics::metrics,
     ),
@@ -57,6 +59,8 @@ impl Modify for Bearer {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", bearer);
         components.add_security_scheme("apiKey", api_key);
+        let ticket = SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("ticket")));
+        components.add_security_scheme("ticket", ticket);
     }
 }
 

@@ -112,6 +112,7 @@ impl HttpError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::Hub(HubError::TooManyConnections { .. }) => Some(Duration::from_secs(15)),
             Self::InFlight
             | Self::Hub(HubError::Overloaded { .. } | HubError::Unavailable { .. } | HubError::ClaimLost) => {
                 Some(Duration::from_secs(1))
@@ -137,6 +138,12 @@ fn hub_look(error: &HubError) -> Look {
         }
         HubError::RevisionChanged { .. } => {
             Look(StatusCode::CONFLICT, "revision-changed", "The text has changed since")
+        }
+        HubError::ResponseStale => {
+            Look(StatusCode::CONFLICT, "response-stale", "The customer has written again since")
+        }
+        HubError::TooManyConnections { .. } => {
+            Look(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", "Too many connections")
         }
         HubError::Taken { .. } => Look(StatusCode::CONFLICT, "already-in-use", "Already in use"),
         HubError::ContradictingReport(_) => {

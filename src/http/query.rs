@@ -61,6 +61,11 @@ pub struct Params {
 }
 
 impl Query {
+    /// One parameter, as text.
+    pub fn value(&self, name: &str) -> Result<Option<String>, HttpError> {
+        Ok(decode(&self.0)?.into_iter().find_map(|(one, value)| (one == name).then_some(value)))
+    }
+
     /// Reads a list's parameters, of which `filters` are known besides paging. A cursor brings its own filters
     /// and order; naming others next to it is refused.
     pub fn list(&self, filters: &[&str]) -> Result<Params, HttpError> {

@@ -8,7 +8,7 @@
 //! | [`refresh_token`] | refresh tokens: their text, and the one that follows each |
 //! | [`refresh`] | which refresh token is the current one, kept in Redis or in the database |
 //! | [`redis_link`], [`redis_connection`] | the one connection to Redis, and what happens while it is down |
-//! | [`api_keys`] | the text of API keys |
+//! | [`api_keys`], [`tickets`] | the text of API keys and of tickets |
 //! | [`cache`] | the cache of entities in Redis |
 //! | [`limits`] | rate limits, counted in Redis or in this process |
 //!
@@ -25,6 +25,7 @@ mod redis_connection;
 mod redis_link;
 mod refresh;
 mod refresh_token;
+mod tickets;
 mod tokens;
 
 #[cfg(test)]
@@ -38,4 +39,5 @@ pub use passwords::{Passwords, Verified};
 pub use redis_link::RedisLink;
 pub use refresh::RefreshTokens;
 pub use refresh_token::RefreshToken;
+pub use tickets::{new_ticket, ticket_hash};
 pub use tokens::{AccessClaims, TokenError, Tokens};

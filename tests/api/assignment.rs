@@ -1,6 +1,7 @@
 //! Who gets an inquiry, and why (contract section 7).
 
 mod capacity;
+mod lapses;
 mod waiting;
 
 use nexus_actors::domain::user::Role;

@@ -78,7 +78,9 @@ async fn what_is_no_json_is_400(hub: &TestHub) {
 
 async fn an_id_that_is_no_uuid_is_400(hub: &TestHub) {
     let targets = Targets::prepare(hub).await;
-    for operation in operations().into_iter().filter(Operation::has_id) {
+    // Notifications are numbered.
+    let by_uuid = |one: &Operation| one.has_id() && !one.path.contains("/notifications/");
+    for operation in operations().into_iter().filter(by_uuid) {
         let body = operation.body.as_ref().map(|body| Value::Object(targets.body(body)));
         for id in ["abc", "1", "00000000-0000-0000-0000-00000000000g", "%00", "%ff", "%F0%9F%93%A6", "*"] {
             let path = operation.path_with(id);

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
+mod approval_timers;
 mod assignment;
 mod asyncapi;
 mod auth;
@@ -24,6 +25,7 @@ mod openapi;
 mod origins;
 mod panics;
 mod permissions;
+mod pushes;
 mod responses;
 mod search;
 mod stats;

@@ -48,6 +48,11 @@ const ROUTES: &[&str] = &[
     "POST /responses/{id}/approve",
     "POST /responses/{id}/reject",
     "GET /responses/{id}/history",
+    "POST /auth/ticket",
+    "GET /ws",
+    "GET /notifications",
+    "POST /notifications/{id}/read",
+    "POST /notifications/read-all",
     "GET /audit",
     "GET /stats",
 ];

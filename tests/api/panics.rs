@@ -45,6 +45,8 @@ const ACTORS: &[Provoke] = panic_of_each!(
     dead_letters,
     outbox,
     api_keys,
+    notifications,
+    tickets,
     writer,
     assignment_balancer,
     customer_desk,
@@ -54,7 +56,8 @@ const ACTORS: &[Provoke] = panic_of_each!(
     intake_desk,
     dead_letter_desk,
     api_key_desk,
-    housekeeper;
+    housekeeper,
+    notifier;
     outbox_relay,
     delivery_dispatcher,
 );

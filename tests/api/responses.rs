@@ -2,6 +2,7 @@
 
 mod four_eyes;
 mod racing;
+mod stale;
 mod trail;
 
 use reqwest::Method;

@@ -53,7 +53,7 @@ impl Surroundings {
 
     /// A ready hub with its broker, and its admin.
     pub async fn running(&mut self) -> (Hub, Client) {
-        self.wire.open().await;
+        self.wire.open();
         let hub = self.start().await;
         hub.is_ready().await;
         broker_is(&hub, "up").await;
@@ -117,7 +117,7 @@ fn a_hub_started_without_rabbitmq_is_ready_and_catches_up_in_order() {
             let told: Vec<_> = errors.lines().filter(|line| line.contains("cannot connect")).collect();
             assert_eq!(told.len(), 1, "one line for one trouble: {errors}");
 
-            it.wire.open().await;
+            it.wire.open();
             let mut told = Vec::new();
             while told.len() < made.len() {
                 let event = content(&it.next(&events).await);
@@ -186,7 +186,7 @@ fn a_queue_that_is_declared_otherwise_is_named_until_it_is_gone() {
             let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
             let name = queue.as_str().into();
             it.rabbit.channel.queue_declare(name, options, FieldTable::default()).await.unwrap();
-            it.wire.open().await;
+            it.wire.open();
             let hub = it.start().await;
             eventually("the log names it", async || hub.errors().contains(&queue)).await;
             let errors = hub.errors();

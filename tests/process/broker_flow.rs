@@ -26,7 +26,7 @@ fn a_connection_that_breaks_again_and_again_loses_and_doubles_nothing() {
                 // Somewhere in the middle of it.
                 within(DRAINED, "some are in", async || total(&admin).await > 0 || round > 1).await;
                 it.wire.cut();
-                it.wire.open().await;
+                it.wire.open();
             }
             conversations.arrived(&admin, sent).await;
             broker_is(&hub, "up").await;
@@ -39,7 +39,7 @@ fn a_connection_that_breaks_again_and_again_loses_and_doubles_nothing() {
             let report = json!({"deliveryId": delivery.message_id}).to_string();
             let report = Inbound::new("delivery.confirmed", None, report);
             it.rabbit.publish(&it.topology.inbound(), &[report]).await;
-            it.wire.open().await;
+            it.wire.open();
             within(DRAINED, "it is sent", async || {
                 admin.get(&path("responses", &reply)).await.expect(200)["status"] == "sent"
             })

@@ -20,6 +20,7 @@ const NOT_IN_THE_DEMO: &[EventType] = &[
     EventType::InquiryMessageAdded,
     EventType::ResponseSent,
     EventType::ResponseDeliveryFailed,
+    EventType::ResponseStale,
     EventType::UserPasswordChanged,
     EventType::DeadLetterAdded,
     EventType::DeadLetterReplayed,

@@ -29,7 +29,7 @@ struct Deployment {
 fn a_hub_started_without_its_database_says_so_and_heals() {
     deployed(|it| {
         Box::pin(async move {
-            it.redis.open().await;
+            it.redis.open();
             let hub = it.start().await;
             answer(hub.get("//health/live")).await.expect(200);
             answer(hub.get("//health/ready")).await.expect(503);
@@ -37,7 +37,7 @@ fn a_hub_started_without_its_database_says_so_and_heals() {
             assert_eq!((&health["status"], &health["checks"]["database"]), (&json!("down"), &json!("down")));
             unavailable(hub.try_sign_in(EMAIL, PASSWORD)).await;
 
-            it.postgres.open().await;
+            it.postgres.open();
             hub.is_ready().await;
             let (admin, _) = hub.sign_in(EMAIL, PASSWORD).await;
             make_customer(&admin).await;
@@ -62,7 +62,7 @@ fn a_database_that_goes_away_makes_requests_503_until_it_is_back() {
                 let health = answer(hub.get("//health")).await.expect(503);
                 assert_eq!(health["checks"]["database"], "down");
 
-                it.postgres.open().await;
+                it.postgres.open();
                 eventually("lists are back", async || answer(admin.get("/customers")).await.status == 200)
                     .await;
                 make_customer(&admin).await;
@@ -148,7 +148,7 @@ fn with_redis_away_work_goes_on_refreshing_waits_and_ended_sessions_stay_ended()
             answer(leaving.act("/auth/logout")).await.expect(204);
             answer(leaving.get("/auth/profile")).await.expect(401);
 
-            it.redis.open().await;
+            it.redis.open();
             eventually("sessions refresh", async || try_refresh(&hub, &refresh).await.status == 200).await;
             for token in [ended_refresh, leaving_refresh] {
                 try_refresh(&hub, &token).await.expect(401);
@@ -166,7 +166,7 @@ fn with_redis_away_work_goes_on_refreshing_waits_and_ended_sessions_stay_ended()
 fn with_redis_away_sign_ins_are_still_throttled() {
     deployed(|it| {
         Box::pin(async move {
-            it.postgres.open().await;
+            it.postgres.open();
             let hub = it.start_with(&[("NEXUS__RATE_LIMIT__LOGIN_LIMIT", "3")]).await;
             hub.is_ready().await;
             let mut statuses = Vec::new();
@@ -202,12 +202,12 @@ fn a_redis_that_freezes_makes_no_request_hang() {
 fn a_hub_started_without_redis_is_ready_and_heals() {
     deployed(|it| {
         Box::pin(async move {
-            it.postgres.open().await;
+            it.postgres.open();
             let hub = it.start().await;
             hub.is_ready().await;
             let health = answer(hub.get("//health")).await.expect(200);
             assert_eq!((&health["status"], &health["checks"]["redis"]), (&json!("degraded"), &json!("down")));
-            it.redis.open().await;
+            it.redis.open();
             eventually("sessions begin", async || hub.try_sign_in(EMAIL, PASSWORD).await.status == 200).await;
             let (_, refresh) = hub.sign_in(EMAIL, PASSWORD).await;
             try_refresh(&hub, &refresh).await.expect(200);
@@ -254,8 +254,8 @@ impl Deployment {
 
     /// A ready hub and its admin, with both tokens.
     async fn running(&mut self) -> (Hub, Client, String) {
-        self.postgres.open().await;
-        self.redis.open().await;
+        self.postgres.open();
+        self.redis.open();
         let hub = self.start().await;
         hub.is_ready().await;
         up(&hub).await;

@@ -1,19 +1,21 @@
 //! A network between the hub and what it depends on, to be taken away and given back.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::harness::eventually;
+use tokio::net::TcpSocket;
 
 /// Forwards a port of this machine to a server, while it is open.
 pub struct Wire {
     near: SocketAddr,
     far: SocketAddr,
     frozen: Arc<AtomicBool>,
+    /// Keeps the near port while nothing is forwarded.
+    kept: Option<TcpSocket>,
     forwarding: Option<Forwarding>,
 }
 
@@ -34,8 +36,9 @@ impl Wire {
         };
         let far = (url.host_str().unwrap(), url.port().unwrap_or(default));
         let far = far.to_socket_addrs().unwrap().next().unwrap();
-        let near = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Self { near, far, frozen: Arc::default(), forwarding: None }
+        let kept = keep("127.0.0.1:0".parse().unwrap());
+        let near = kept.local_addr().unwrap();
+        Self { near, far, frozen: Arc::default(), kept: Some(kept), forwarding: None }
     }
 
     /// `url` by way of this wire.
@@ -46,16 +49,11 @@ impl Wire {
         url.to_string()
     }
 
-    pub async fn open(&mut self) {
-        let mut bound = None;
-        // Until then the port might be taken, by the near end of some connection.
-        eventually("the port is free", async || {
-            bound = TcpListener::bind(self.near).ok();
-            bound.is_some()
-        })
-        .await;
+    pub fn open(&mut self) {
+        let listener = self.kept.take().unwrap().listen(1024).unwrap().into_std().unwrap();
+        listener.set_nonblocking(false).unwrap();
         let (over, streams) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        let (listener, far, frozen) = (bound.unwrap(), self.far, Arc::clone(&self.frozen));
+        let (far, frozen) = (self.far, Arc::clone(&self.frozen));
         let acceptor = thread::spawn({
             let (over, streams) = (Arc::clone(&over), Arc::clone(&streams));
             move || {
@@ -72,7 +70,9 @@ impl Wire {
         let Some(Forwarding { over, streams, acceptor }) = self.forwarding.take() else { return };
         over.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.near);
+        // The listener is gone with it.
         acceptor.join().unwrap();
+        self.kept = Some(keep(self.near));
         for stream in streams.lock().unwrap().drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -89,6 +89,14 @@ impl Drop for Wire {
         self.freeze(false);
         self.cut();
     }
+}
+
+/// Bound and not listening, a socket refuses connections, and nobody else gets its port.
+fn keep(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
 }
 
 fn connect(near: TcpStream, far: SocketAddr, frozen: &Arc<AtomicBool>, streams: &Mutex<Vec<TcpStream>>) {

@@ -21,6 +21,8 @@ const LISTS: &[(&str, usize, usize)] = &[
     ("/responses", 2, 4),
     ("/responses?inquiryId={inquiry}", 2, 4),
     ("/responses/{response}/history", 2, 5),
+    ("/notifications", 2, 4),
+    ("/notifications?unread=true", 2, 4),
     ("/audit", 2, 4),
     ("/audit?entityType=customer", 2, 4),
 ];

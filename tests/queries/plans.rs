@@ -38,6 +38,7 @@ const INDEXES: &[(&str, &str)] = &[
     ("/responses/{response}/history", "response_history_by_response"),
     ("/users", "users_by_created"),
     ("/users?role=cso", "users_by_role"),
+    ("/notifications", "notifications_by_user"),
     ("/audit", "audit_log_by_created"),
     ("/audit?entityId={customer}", "audit_log_by_entity"),
     ("/audit?actorId={user}", "audit_log_by_actor"),

@@ -36,6 +36,7 @@ text_enum!(
         NotAccepting = "not_accepting",
         AtCapacity = "at_capacity",
         LacksSkill = "lacks_skill",
+        DidNotTakeItUp = "did_not_take_it_up",
     }
 );
 
@@ -48,6 +49,7 @@ text_enum!(
         NobodyEligible = "nobody_eligible",
         Manual = "manual",
         HandedOn = "handed_on",
+        NotTakenUp = "not_taken_up",
     }
 );
 
@@ -86,14 +88,26 @@ pub struct Assignment {
     pub candidates: Vec<Considered>,
 }
 
+/// What the choice needs to know of an inquiry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub category: String,
+    /// The customer's own CSO.
+    pub own_cso: Option<Uuid>,
+    /// Who had it last and did not take it up: it goes to somebody else.
+    pub lapsed_by: Option<Uuid>,
+}
+
 /// The customer's own CSO if they can take it; else the eligible candidate with the lowest load relative to
 /// capacity, ties to the longest idle, then to the smallest id so that the choice is a function of its input.
 ///
 /// The customer's own CSO needs no matching skill: knowing the customer outranks knowing the category.
-pub fn choose(category: &str, own_cso: Option<Uuid>, candidates: &[Candidate]) -> Decision {
-    let own = candidates.iter().find(|candidate| Some(candidate.user_id) == own_cso && candidate.has_room());
+pub fn choose(wanted: &Wanted, candidates: &[Candidate]) -> Decision {
+    let lapsed = |candidate: &Candidate| Some(candidate.user_id) == wanted.lapsed_by;
+    let is_own = |candidate: &Candidate| Some(candidate.user_id) == wanted.own_cso;
+    let own = candidates.iter().find(|one| is_own(one) && one.has_room() && !lapsed(one));
     let mut eligible: Vec<&Candidate> =
-        candidates.iter().filter(|candidate| finding(category, candidate) == Finding::Eligible).collect();
+        candidates.iter().filter(|candidate| finding(wanted, candidate) == Finding::Eligible).collect();
     eligible.sort_by(|a, b| by_load(a, b).then(by_idleness(a, b)).then(a.user_id.cmp(&b.user_id)));
     let (chosen, reason) = match (own, eligible.as_slice()) {
         (Some(own), _) => (Some(own.user_id), Reason::CustomersOwnCso),
@@ -112,19 +126,21 @@ pub fn choose(category: &str, own_cso: Option<Uuid>, candidates: &[Candidate]) -
             finding: if chosen == Some(candidate.user_id) {
                 Finding::Chosen
             } else {
-                finding(category, candidate)
+                finding(wanted, candidate)
             },
         })
         .collect();
     Decision { assignee: chosen, reason, considered }
 }
 
-fn finding(category: &str, candidate: &Candidate) -> Finding {
+fn finding(wanted: &Wanted, candidate: &Candidate) -> Finding {
     if !candidate.accepts_work {
         Finding::NotAccepting
     } else if candidate.open >= candidate.capacity {
         Finding::AtCapacity
-    } else if candidate.skills.is_empty() || candidate.skills.iter().any(|skill| skill == category) {
+    } else if wanted.lapsed_by == Some(candidate.user_id) {
+        Finding::DidNotTakeItUp
+    } else if candidate.skills.is_empty() || candidate.skills.contains(&wanted.category) {
         Finding::Eligible
     } else {
         Finding::LacksSkill
@@ -157,17 +173,30 @@ mod tests {
         }
     }
 
+    fn wanted(category: &str, own_cso: Option<u128>, lapsed_by: Option<u128>) -> Wanted {
+        let (own_cso, lapsed_by) = (own_cso.map(Uuid::from_u128), lapsed_by.map(Uuid::from_u128));
+        Wanted { category: category.to_owned(), own_cso, lapsed_by }
+    }
+
+    #[test]
+    fn whoever_did_not_take_it_up_does_not_get_it_again_not_even_their_own_customers() {
+        let candidates = [candidate(1, 0, 10, &[]), candidate(2, 9, 10, &[])];
+        let decision = choose(&wanted("general", Some(1), Some(1)), &candidates);
+        assert_eq!(decision.assignee, Some(Uuid::from_u128(2)));
+        assert_eq!(decision.considered[0].finding, Finding::DidNotTakeItUp);
+    }
+
     #[test]
     fn the_customers_own_cso_comes_first_even_when_busier() {
         let candidates = [candidate(1, 5, 10, &["billing"]), candidate(2, 0, 10, &[])];
-        let decision = choose("shipping", Some(Uuid::from_u128(1)), &candidates);
+        let decision = choose(&wanted("shipping", Some(1), None), &candidates);
         assert_eq!((decision.assignee, decision.reason), (Some(Uuid::from_u128(1)), Reason::CustomersOwnCso));
     }
 
     #[test]
     fn load_is_relative_to_capacity() {
         let candidates = [candidate(1, 2, 4, &[]), candidate(2, 4, 20, &[])];
-        let decision = choose("general", None, &candidates);
+        let decision = choose(&wanted("general", None, None), &candidates);
         assert_eq!((decision.assignee, decision.reason), (Some(Uuid::from_u128(2)), Reason::LowestLoad));
     }
 
@@ -175,7 +204,7 @@ mod tests {
     fn a_tie_goes_to_the_longest_idle() {
         let mut busy_lately = candidate(1, 1, 10, &[]);
         busy_lately.last_assigned_at = Timestamp::parse("2026-01-01T00:00:00Z");
-        let decision = choose("general", None, &[busy_lately, candidate(2, 1, 10, &[])]);
+        let decision = choose(&wanted("general", None, None), &[busy_lately, candidate(2, 1, 10, &[])]);
         assert_eq!((decision.assignee, decision.reason), (Some(Uuid::from_u128(2)), Reason::LongestIdle));
     }
 
@@ -183,8 +212,10 @@ mod tests {
     fn nobody_eligible_waits_and_says_why_for_each() {
         let mut away = candidate(3, 0, 10, &[]);
         away.accepts_work = false;
-        let decision =
-            choose("general", None, &[candidate(1, 10, 10, &[]), candidate(2, 0, 10, &["vip"]), away]);
+        let decision = choose(
+            &wanted("general", None, None),
+            &[candidate(1, 10, 10, &[]), candidate(2, 0, 10, &["vip"]), away],
+        );
         assert_eq!(decision.assignee, None);
         let findings: Vec<_> = decision.considered.iter().map(|considered| considered.finding).collect();
         assert_eq!(findings, [Finding::AtCapacity, Finding::LacksSkill, Finding::NotAccepting]);
@@ -195,19 +226,21 @@ mod tests {
         fn never_over_capacity_never_to_someone_away_never_idle_hands_beside_work(
             people in prop::collection::vec((any::<bool>(), 0i64..5, 0i64..5, any::<bool>()), 0..8),
             own in prop::option::of(0usize..8),
+            lapsed in prop::option::of(0usize..8),
         ) {
             let candidates: Vec<_> = people.iter().enumerate().map(|(index, &(accepts_work, open, capacity, skilled))| {
                 let mut one = candidate(index as u128, open, capacity, if skilled { &[] } else { &["other"] });
                 one.accepts_work = accepts_work;
                 one
             }).collect();
-            let decision = choose("general", own.map(|index| Uuid::from_u128(index as u128)), &candidates);
+            let decision = choose(&wanted("general", own.map(|index| index as u128), lapsed.map(|index| index as u128)), &candidates);
             match decision.assignee {
                 Some(id) => {
                     let chosen = candidates.iter().find(|candidate| candidate.user_id == id).unwrap();
                     prop_assert!(chosen.accepts_work && chosen.open < chosen.capacity);
+                    prop_assert!(lapsed.is_none_or(|index| id != Uuid::from_u128(index as u128)));
                 }
-                None => prop_assert!(candidates.iter().all(|one| finding("general", one) != Finding::Eligible)),
+                None => prop_assert!(candidates.iter().all(|one| finding(&wanted("general", None, lapsed.map(|index| index as u128)), one) != Finding::Eligible)),
             }
         }
     }

@@ -15,6 +15,7 @@ text_enum!(EntityType {
     Delivery = "delivery",
     ApiKey = "api_key",
     DeadLetter = "dead_letter",
+    Notification = "notification",
 });
 
 text_enum!(
@@ -39,6 +40,9 @@ text_enum!(
         ResponseRejected = "response.rejected",
         ResponseSent = "response.sent",
         ResponseDeliveryFailed = "response.delivery_failed",
+        ResponseStale = "response.stale",
+        ApprovalReminder = "approval.reminder",
+        ApprovalEscalated = "approval.escalated",
         UserCreated = "user.created",
         UserUpdated = "user.updated",
         UserPasswordChanged = "user.password_changed",
@@ -59,7 +63,7 @@ impl EntityType {
     pub const fn is_published(self) -> bool {
         match self {
             Self::Customer | Self::Inquiry | Self::Response | Self::User | Self::DeadLetter => true,
-            Self::Session | Self::Delivery | Self::ApiKey => false,
+            Self::Session | Self::Delivery | Self::ApiKey | Self::Notification => false,
         }
     }
 }
@@ -86,7 +90,10 @@ impl EventType {
             | Self::ResponseApproved
             | Self::ResponseRejected
             | Self::ResponseSent
-            | Self::ResponseDeliveryFailed => EntityType::Response,
+            | Self::ResponseDeliveryFailed
+            | Self::ResponseStale
+            | Self::ApprovalReminder
+            | Self::ApprovalEscalated => EntityType::Response,
             Self::UserCreated | Self::UserUpdated | Self::UserPasswordChanged => EntityType::User,
             Self::SessionStarted | Self::SessionEnded | Self::SessionReuseDetected => EntityType::Session,
             Self::ApiKeyCreated | Self::ApiKeyRevoked => EntityType::ApiKey,

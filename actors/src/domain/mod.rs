@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod event;
 pub mod inquiry;
 pub mod json;
+pub mod notification;
 pub mod page;
 pub mod policy;
 pub mod response;

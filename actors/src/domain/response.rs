@@ -58,6 +58,15 @@ pub struct Response {
     pub sent_at: Option<Timestamp>,
     #[schema(required)]
     pub delivery_error: Option<String>,
+    /// It waits for a decision, and the customer has written again since it was submitted.
+    pub stale: bool,
+}
+
+/// What becomes due for a submission that nobody decides on, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    Reminder,
+    Escalation,
 }
 
 /// A move the life cycle does not have.
@@ -128,6 +137,7 @@ impl Response {
             decided_at: None,
             sent_at: None,
             delivery_error: None,
+            stale: false,
         }
     }
 
@@ -185,6 +195,12 @@ impl Response {
         })
     }
 
+    /// The customer has written again. `None` where that changes nothing.
+    pub fn outdated(&self, now: Timestamp) -> Option<Self> {
+        let waits = self.status == ResponseStatus::PendingApproval && !self.stale;
+        waits.then(|| Self { stale: true, version: self.version + 1, updated_at: now, ..self.clone() })
+    }
+
     /// The customer's gateway has sent it, at `sent_at`.
     pub fn confirm_delivery(&self, sent_at: Timestamp, now: Timestamp) -> Result<Self, InvalidTransition> {
         Ok(Self {
@@ -201,7 +217,10 @@ impl Response {
 
     fn advance(&self, action: ResponseAction, now: Timestamp) -> Result<Self, InvalidTransition> {
         match self.status.after(action) {
-            Some(status) => Ok(Self { status, version: self.version + 1, updated_at: now, ..self.clone() }),
+            Some(status) => {
+                let version = self.version + 1;
+                Ok(Self { status, version, updated_at: now, stale: false, ..self.clone() })
+            }
             None => Err(InvalidTransition { from: self.status, attempted: action }),
         }
     }
@@ -250,6 +269,9 @@ pub struct Approval {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub revision: Option<i64>,
+    /// Must be true for a stale response: the approver has read what the customer wrote since.
+    #[serde(default)]
+    pub acknowledge_stale: bool,
 }
 
 impl Approval {

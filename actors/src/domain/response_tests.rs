@@ -133,3 +133,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_what_waits_becomes_stale_and_every_step_ends_it() {
+    for &status in ResponseStatus::ALL {
+        let response = Response { status, ..draft() };
+        let outdated = response.outdated(at(1));
+        assert_eq!(outdated.is_some(), status == PendingApproval, "{status}");
+        let Some(stale) = outdated else { continue };
+        assert_eq!((stale.stale, stale.version), (true, response.version + 1));
+        assert_eq!(stale.outdated(at(2)), None);
+        for action in [Withdraw, Approve, Reject] {
+            assert!(!take(&stale, action, person(1), "notes", at(2)).unwrap().stale);
+        }
+    }
+}

@@ -9,13 +9,15 @@ use uuid::Uuid;
 use super::{IntakeDesk, TakeIn, Taken};
 use crate::assignment_balancer::{ChooseAssignees, Seeking};
 use crate::clock::new_id;
-use crate::domain::assignment::{Assignment, Decision};
+use crate::domain::assignment::{Assignment, Decision, Wanted};
 use crate::domain::customer::{Customer, email_key};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Direction, Inquiry, NewInquiry};
+use crate::domain::response::Response;
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::store::intake::{Belongings, FindBelongings, InboxEntry, Sought};
+use crate::store::responses::FindPending;
 use crate::store::users::GetUser;
 use crate::store::{Commit, LoadRule, Write};
 
@@ -30,10 +32,12 @@ impl IntakeDesk {
         let places: Vec<_> = messages.iter().map(|message| batch.place(message)).collect();
         let decisions = self.decide(&batch).await?;
         let present = self.who_is_there(&batch).await?;
+        let pending = self.what_waits(&batch).await?;
         batch.assign(decisions);
         for (message, place) in messages.iter().zip(&places) {
             batch.add(message, *place, &present);
         }
+        batch.outdate(pending);
         let taken = places.iter().map(|place| place.taken()).collect();
         if places.iter().all(|place| matches!(place, Place::Duplicate(_))) {
             return Ok((taken, false));
@@ -58,8 +62,11 @@ impl IntakeDesk {
             return Ok(Vec::new());
         }
         let seeking = batch.opened.iter().filter_map(|id| batch.states.get(id)).map(|state| Seeking {
-            category: state.after.category.clone(),
-            own_cso: state.own_cso,
+            wanted: Wanted {
+                category: state.after.category.clone(),
+                own_cso: state.own_cso,
+                lapsed_by: None,
+            },
             place: Some(state.after.place()),
         });
         self.balancer.ask(ChooseAssignees(seeking.collect())).await
@@ -75,6 +82,13 @@ impl IntakeDesk {
             }
         }
         Ok(present)
+    }
+
+    /// The replies that wait for approval while their customers write again.
+    async fn what_waits(&self, batch: &Batch) -> HubResult<Vec<Response>> {
+        let continued = batch.states.iter().filter(|(_, state)| state.before.is_some()).map(|(id, _)| *id);
+        let continued: Vec<Uuid> = continued.collect();
+        if continued.is_empty() { Ok(Vec::new()) } else { self.responses.ask(FindPending(continued)).await }
     }
 }
 
@@ -125,6 +139,7 @@ struct Batch {
     /// New inquiries, in order.
     opened: Vec<Uuid>,
     customers: Vec<Customer>,
+    outdated: Vec<Response>,
     messages: Vec<ConversationMessage>,
     assignments: Vec<Assignment>,
     inbox: Vec<InboxEntry>,
@@ -139,6 +154,7 @@ impl Batch {
             states: HashMap::new(),
             opened: Vec::new(),
             customers: Vec::new(),
+            outdated: Vec::new(),
             messages: Vec::new(),
             assignments: Vec::new(),
             inbox: Vec::new(),
@@ -291,6 +307,19 @@ impl Batch {
         }
     }
 
+    fn outdate(&mut self, pending: Vec<Response>) {
+        for before in pending {
+            let Some(state) = self.states.get(&before.inquiry_id) else { continue };
+            let Some(after) = before.outdated(state.at.max(before.updated_at)) else { continue };
+            let entity = (EntityType::Response, before.id);
+            let event = EventType::ResponseStale;
+            self.events.push(Event::of(new_id(), event, entity, Some(&before), &after, after.updated_at));
+            self.outdated.push(after);
+        }
+        // Two batches lock them in the same order.
+        self.outdated.sort_by_key(|response| response.id);
+    }
+
     /// In runs of one kind, so that each takes few statements; what is referred to comes first.
     fn into_commit(mut self) -> Commit {
         let opened = self
@@ -310,7 +339,9 @@ impl Batch {
             Write::UpdateInquiry { before, .. } => before.id,
             _ => Uuid::nil(),
         });
+        // Responses before inquiries, as an approval locks them.
         let mut writes: Vec<_> = self.customers.into_iter().map(Write::InsertCustomer).collect();
+        writes.extend(self.outdated.into_iter().map(Write::UpdateResponse));
         writes.extend(opened);
         writes.extend(continued);
         writes.extend(self.inbox.into_iter().map(Write::InsertInbox));

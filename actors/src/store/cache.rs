@@ -172,12 +172,14 @@ pub struct Storage {
     /// Told after a commit that made a delivery, for each route it may take.
     pub delivery_due: Arc<Notify>,
     pub mail_due: Arc<Notify>,
+    /// Told after a commit that someone is to be told of.
+    pub news_due: Arc<Notify>,
 }
 
 impl Storage {
     pub fn new(db: Db, cache: Arc<dyn SharedCache>) -> Self {
-        let (outbox_filled, outbox_waits, delivery_due, mail_due) = Default::default();
-        Self { db, cache, outbox_filled, outbox_waits, delivery_due, mail_due }
+        let (outbox_filled, outbox_waits, delivery_due, mail_due, news_due) = Default::default();
+        Self { db, cache, outbox_filled, outbox_waits, delivery_due, mail_due, news_due }
     }
 
     /// The entity under `key`, from the cache or else by `load`.

@@ -10,8 +10,8 @@ use super::cache::{CacheKey, Storage};
 use super::db::Tx;
 use super::intake::InboxEntry;
 use super::{
-    api_keys, audit, customers, dead_letters, deliveries, idempotency, inquiries, intake, outbox, responses,
-    sessions, users,
+    api_keys, audit, customers, dead_letters, deliveries, idempotency, inquiries, intake, notifications,
+    outbox, responses, sessions, users,
 };
 use crate::clock::new_id;
 use crate::domain::api_key::ApiKey;
@@ -21,7 +21,7 @@ use crate::domain::dead_letter::{BuriedMessage, DeadLetter};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::inquiry::{ConversationMessage, Inquiry};
-use crate::domain::response::{HistoryEntry, Response};
+use crate::domain::response::{HistoryEntry, Response, Timer};
 use crate::domain::user::User;
 use crate::domain::{Caller, Claim, Timestamp};
 use crate::error::{HubError, HubResult};
@@ -93,11 +93,23 @@ pub enum Write {
         after: Inquiry,
         load: LoadRule,
     },
+    /// Who had it last and did not take it up. Goes behind the update that takes it from them.
+    SetLapsed {
+        inquiry_id: Uuid,
+        by: Option<Uuid>,
+    },
     InsertMessage(ConversationMessage),
     InsertAssignment(Assignment),
     InsertResponse(Response),
     UpdateResponse(Response),
     InsertHistory(HistoryEntry),
+    /// `Contended` unless the response still waits with that submission, and the timer has not fired.
+    FireTimer {
+        response_id: Uuid,
+        submitted_at: Timestamp,
+        timer: Timer,
+        at: Timestamp,
+    },
     /// A channel's message is taken in, once.
     InsertInbox(InboxEntry),
     InsertDelivery(Delivery),
@@ -199,6 +211,7 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     audit::insert(&mut tx, &events).await?;
     let published: Vec<&Event> = events.iter().filter(|event| event.is_published()).collect();
     outbox::insert(&mut tx, &published).await?;
+    let news = notifications::insert(&mut tx, &events).await?;
     if let Some((claim, answer)) = commit.settle {
         idempotency::settle(&mut tx, &claim, &answer).await?;
     }
@@ -211,6 +224,9 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
         if !published.is_empty() {
             storage.outbox_waits.store(true, Ordering::SeqCst);
             storage.outbox_filled.notify_one();
+        }
+        if news {
+            storage.news_due.notify_one();
         }
         if commit.writes.iter().any(|write| matches!(write, Write::InsertDelivery(_))) {
             storage.delivery_due.notify_one();
@@ -279,6 +295,8 @@ async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
         }
         Write::UpdateInquiry { .. } => each!(run, Write::UpdateInquiry { before, after, load } =>
             inquiries::update(work, before, after, *load)),
+        Write::SetLapsed { .. } => each!(run, Write::SetLapsed { inquiry_id, by } =>
+            inquiries::set_lapsed(work, *inquiry_id, *by)),
         Write::InsertMessage(_) => {
             inquiries::insert_messages(work, all!(run, Write::InsertMessage(message) => message)).await
         }
@@ -293,6 +311,10 @@ async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
         }
         Write::InsertHistory(_) => {
             each!(run, Write::InsertHistory(entry) => responses::insert_history(work, entry))
+        }
+        Write::FireTimer { .. } => {
+            each!(run, Write::FireTimer { response_id, submitted_at, timer, at } =>
+                responses::fire_timer(work, *response_id, *submitted_at, *timer, *at))
         }
         Write::InsertInbox(_) => intake::insert(work, all!(run, Write::InsertInbox(entry) => entry)).await,
         Write::InsertDelivery(_) => {

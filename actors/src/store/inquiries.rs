@@ -25,7 +25,7 @@ use crate::domain::search::query_words;
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 
-pub use waiting::{ListWaiting, Waiting};
+pub use waiting::{ListNotTakenUp, ListWaiting, Waiting};
 
 store_actor!(
     /// Reads inquiries, their conversations and how they were assigned.
@@ -302,6 +302,12 @@ pub(super) async fn update(
     one_row(affected)?;
     work.touched.push(CacheKey::Inquiry(after.id));
     move_load(work, before.load_on(), after.load_on(), load, after.updated_at).await
+}
+
+pub(super) async fn set_lapsed(work: &mut Work, id: Uuid, by: Option<Uuid>) -> HubResult<()> {
+    const SQL: &str = "update inquiries set lapsed_by = $2 where id = $1";
+    write_tx!(&mut work.tx, |connection| query(SQL).bind(id).bind(by).execute(connection).await.map(drop))
+        .map_err(failed)
 }
 
 pub(super) async fn insert_messages(work: &mut Work, messages: &[&ConversationMessage]) -> HubResult<()> {

@@ -39,10 +39,12 @@ pub mod deliveries;
 pub mod idempotency;
 pub mod inquiries;
 pub mod intake;
+pub mod notifications;
 pub mod outbox;
 pub mod responses;
 pub mod sessions;
 pub mod stats;
+pub mod tickets;
 pub mod users;
 
 pub use cache::Storage;

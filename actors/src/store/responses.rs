@@ -11,8 +11,9 @@ use super::cache::{CacheKey, Storage};
 use super::commit::{Work, one_row};
 use super::db::{failed, read, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
+use crate::domain::Timestamp;
 use crate::domain::page::{Page, PageRequest, SortValue};
-use crate::domain::response::{HistoryEntry, Response, ResponseStatus};
+use crate::domain::response::{HistoryEntry, Response, ResponseStatus, Timer};
 use crate::error::HubResult;
 
 store_actor!(
@@ -32,7 +33,7 @@ pub const HISTORY_SORTS: &[Sort] =
 const LIST: ListSql = ListSql {
     select: "t.id, t.version, t.created_at, t.updated_at, t.inquiry_id, t.message, t.revision, t.status, \
         t.responded_by, t.editors, t.approved_by, t.approval_notes, t.submitted_at, t.decided_at, t.sent_at, \
-        t.delivery_error",
+        t.delivery_error, t.stale",
     from: "responses t",
     sorts: SORTS,
 };
@@ -114,6 +115,81 @@ impl Handler<FindResponses> for ResponseStore {
     }
 }
 
+/// Which responses wait for a decision, and for a timer.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    /// That has not fired for their submission.
+    pub without: Timer,
+    pub submitted_until: Timestamp,
+}
+
+/// The longest waiting first, `after` the one that is given.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "HubResult<Vec<Response>>")]
+pub struct ListPending {
+    pub pending: Pending,
+    pub after: Option<(Timestamp, Uuid)>,
+    pub limit: i64,
+}
+
+impl Handler<ListPending> for ResponseStore {
+    type Result = ResponseFuture<HubResult<Vec<Response>>>;
+
+    fn handle(&mut self, list: ListPending, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            read!(&db, |pool| {
+                let mut query =
+                    QueryBuilder::new("select * from responses where status = 'pending_approval' and ");
+                query.push(fired_at(list.pending.without)).push(" is null and submitted_at <= ");
+                query.push_bind(list.pending.submitted_until);
+                if let Some((submitted_at, id)) = list.after {
+                    query.push(" and (submitted_at, id) > (").push_bind(submitted_at).push(", ");
+                    query.push_bind(id).push(")");
+                }
+                query.push(" order by submitted_at, id limit ").push_bind(list.limit);
+                query.build_query_as().fetch_all(pool).await
+            })
+            .map_err(failed)
+        })
+    }
+}
+
+/// Of these inquiries. Past the cache.
+#[derive(Debug, Message)]
+#[rtype(result = "HubResult<Vec<Response>>")]
+pub struct FindPending(pub Vec<Uuid>);
+
+impl Handler<FindPending> for ResponseStore {
+    type Result = ResponseFuture<HubResult<Vec<Response>>>;
+
+    fn handle(&mut self, FindPending(inquiries): FindPending, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let mut found = Vec::new();
+            for portion in portions(&inquiries) {
+                let some: Vec<Response> = read!(&db, |pool| {
+                    let mut query = QueryBuilder::new(
+                        "select * from responses where status = 'pending_approval' and inquiry_id in (",
+                    );
+                    push_ids!(query, portion);
+                    query.build_query_as().fetch_all(pool).await
+                })
+                .map_err(failed)?;
+                found.extend(some);
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn fired_at(timer: Timer) -> &'static str {
+    match timer {
+        Timer::Reminder => "reminded_at",
+        Timer::Escalation => "escalated_at",
+    }
+}
+
 impl Handler<ListResponses> for ResponseStore {
     type Result = ResponseFuture<HubResult<Page<Response>>>;
 
@@ -166,7 +242,7 @@ impl Handler<ListHistory> for ResponseStore {
 
 from_row!(Response {
     id, version, created_at, updated_at, inquiry_id, message, revision, status, responded_by, approved_by,
-    approval_notes, submitted_at, decided_at, sent_at, delivery_error; json editors
+    approval_notes, submitted_at, decided_at, sent_at, delivery_error, stale; json editors
 });
 
 from_row!(HistoryEntry { id, created_at, response_id, action, revision, message, notes, actor_id });
@@ -194,7 +270,10 @@ pub(super) async fn insert(work: &mut Work, response: &Response) -> HubResult<()
 pub(super) async fn update(work: &mut Work, response: &Response) -> HubResult<()> {
     const SQL: &str = "update responses set version = $2, updated_at = $4, message = $5, revision = $6, \
         status = $7, editors = $8, approved_by = $9, approval_notes = $10, submitted_at = $11, decided_at = $12, \
-        sent_at = $13, delivery_error = $14 where id = $1 and version = $3";
+        sent_at = $13, delivery_error = $14, stale = $15, \
+        reminded_at = case when submitted_at is not distinct from $11 then reminded_at end, \
+        escalated_at = case when submitted_at is not distinct from $11 then escalated_at end \
+        where id = $1 and version = $3";
     let affected = write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(response.id)
         .bind(response.version)
@@ -210,11 +289,38 @@ pub(super) async fn update(work: &mut Work, response: &Response) -> HubResult<()
         .bind(response.decided_at)
         .bind(response.sent_at)
         .bind(response.delivery_error.as_deref())
+        .bind(response.stale)
         .execute(connection)
         .await
         .map(|done| done.rows_affected()))
     .map_err(failed)?;
     work.touched.push(CacheKey::Response(response.id));
+    one_row(affected)
+}
+
+pub(super) async fn fire_timer(
+    work: &mut Work,
+    id: Uuid,
+    submitted_at: Timestamp,
+    timer: Timer,
+    at: Timestamp,
+) -> HubResult<()> {
+    const REMINDER: &str = "update responses set reminded_at = $3 \
+        where id = $1 and status = 'pending_approval' and submitted_at = $2 and reminded_at is null";
+    const ESCALATION: &str = "update responses set escalated_at = $3 \
+        where id = $1 and status = 'pending_approval' and submitted_at = $2 and escalated_at is null";
+    let sql = match timer {
+        Timer::Reminder => REMINDER,
+        Timer::Escalation => ESCALATION,
+    };
+    let affected = write_tx!(&mut work.tx, |connection| query(sql)
+        .bind(id)
+        .bind(submitted_at)
+        .bind(at)
+        .execute(connection)
+        .await
+        .map(|done| done.rows_affected()))
+    .map_err(failed)?;
     one_row(affected)
 }
 

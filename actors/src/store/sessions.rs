@@ -1,9 +1,10 @@
 use actix::{Handler, Message, ResponseFuture};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::bind::from_row;
+use super::bulk::{portions, push_ids};
 use super::cache::{CacheKey, Storage};
 use super::commit::Work;
 use super::db::{failed, read, write_tx};
@@ -78,6 +79,14 @@ pub struct ForgetSessions {
 
 pub const KEPT_FOR: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
 
+/// Of these sessions, those that have ended or whose user is inactive, with the user.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Vec<(Uuid, Uuid)>>")]
+pub struct FindEnded {
+    pub sessions: Vec<Uuid>,
+    pub now: Timestamp,
+}
+
 #[derive(FromRow)]
 struct RefreshState {
     refresh_hash: Option<String>,
@@ -131,6 +140,31 @@ impl Handler<RotateRefresh> for SessionStore {
                     judge_retry(&rotate, same, state.rotated_at, state.retry_key.as_deref())
                 }
             })
+        })
+    }
+}
+
+impl Handler<FindEnded> for SessionStore {
+    type Result = ResponseFuture<HubResult<Vec<(Uuid, Uuid)>>>;
+
+    fn handle(&mut self, FindEnded { sessions, now }: FindEnded, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let mut ended = Vec::new();
+            for portion in portions(&sessions) {
+                let some: Vec<(Uuid, Uuid)> = read!(&db, |pool| {
+                    let mut query = QueryBuilder::new(
+                        "select s.user_id, s.id from sessions s join users u on u.id = s.user_id \
+                         where (s.revoked_at is not null or not u.is_active or s.expires_at <= ",
+                    );
+                    query.push_bind(now).push(") and s.id in (");
+                    push_ids!(query, portion);
+                    query.build_query_as().fetch_all(pool).await
+                })
+                .map_err(failed)?;
+                ended.extend(some);
+            }
+            Ok(ended)
         })
     }
 }

@@ -70,6 +70,11 @@ pub struct HasNoUsers;
 #[rtype(result = "HubResult<Vec<Candidate>>")]
 pub struct ListCandidates;
 
+/// Whoever may decide on responses that they did not write in, in the order of their ids.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "HubResult<Vec<Uuid>>")]
+pub struct ListApprovers;
+
 impl Handler<GetUser> for UserStore {
     type Result = ResponseFuture<HubResult<Option<User>>>;
 
@@ -162,6 +167,19 @@ impl Handler<ListCandidates> for UserStore {
                 l.last_assigned_at, u.skills \
                 from cso_loads l join users u on u.id = l.user_id where u.role = 'cso' and u.is_active";
             read!(&db, |pool| query_as(SQL).fetch_all(pool).await).map_err(failed)
+        })
+    }
+}
+
+impl Handler<ListApprovers> for UserStore {
+    type Result = ResponseFuture<HubResult<Vec<Uuid>>>;
+
+    fn handle(&mut self, _: ListApprovers, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            const SQL: &str =
+                "select id from users where role in ('manager', 'admin') and is_active order by id";
+            read!(&db, |pool| query_scalar(SQL).fetch_all(pool).await).map_err(failed)
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Whatever can happen in a hub happens once, and every event it leaves behind is as the document says.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use nexus_actors::approval_coordinator::FireTimers;
 use nexus_actors::dead_letter_desk::{SettleDeadLetter, Verdict};
 use nexus_actors::domain::cloud_event::CloudEvent;
 use nexus_actors::domain::envelope::Envelope;
@@ -25,6 +27,7 @@ async fn everything_that_is_published_is_as_the_document_says(hub: &TestHub) {
     responses(hub, &admin, &cso, &manager).await;
     dead_letters(hub).await;
     goes_away(&cso).await;
+    nobody_decides(hub, &admin, &cso).await;
 
     let schemas = Schemas::of(super::document());
     let mut seen = BTreeSet::new();
@@ -134,6 +137,22 @@ async fn dead_letters(hub: &TestHub) {
         let settle = SettleDeadLetter { caller: None, id, verdict };
         hub.app.hub.dead_letter_desk.ask(settle).await.unwrap();
     }
+}
+
+/// Not even when the customer writes again.
+async fn nobody_decides(hub: &TestHub, admin: &Client, cso: &Client) {
+    let message = |id: &str| {
+        json!({"externalId": id, "threadId": "room-8", "message": "Where is it?",
+            "customer": {"email": "joan@example.com"}})
+    };
+    let taken = admin.post("/inbound/chat", message("1-8")).await.expect(201);
+    let draft = json!({"inquiryId": taken["inquiryId"], "message": "It is late."});
+    let response = path("responses", &cso.post("/responses", draft).await.expect(201));
+    cso.act(&format!("{response}/submit")).await.expect(200);
+    admin.post("/inbound/chat", message("2-8")).await.expect(201);
+    assert_eq!(admin.get(&response).await.expect(200)["stale"], true);
+    hub.clock.advance(Duration::from_secs(2 * 60 * 60));
+    hub.app.hub.approval_coordinator.ask(FireTimers).await.unwrap();
 }
 
 /// With a new password, and with work left that goes back to the queue.

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::gateway::{Inbound, address, content};
 use super::staged_with;
-use crate::harness::{Engine, eventually, path};
+use crate::harness::{Engine, PASSWORD, eventually, path};
+use crate::pushes::Stream;
 
 #[test]
 fn two_instances_tell_everything_once_and_in_order() {
@@ -109,6 +110,22 @@ fn when_the_instance_that_consumes_stops_the_other_goes_on() {
             })
             .await;
             assert_eq!(said, in_order);
+        })
+    });
+}
+
+/// Neither looks by itself in this test: what one commits wakes the other's notifier through the broker.
+#[test]
+fn what_one_instance_has_to_tell_wakes_the_other() {
+    staged_with(Engine::Full, 2, &[("NEXUS__PUSH__LOOK_EVERY", "1h")], |hubs, stage| {
+        Box::pin(async move {
+            let manager = hubs[1].sign_in(&stage.manager.email, PASSWORD).await;
+            let mut stream = Stream::open(&manager, "/events", None).await;
+            for _ in 0..5 {
+                let draft = hubs[0].draft(&stage.cso, &stage.admin).await;
+                stage.cso.act(&format!("{}/submit", path("responses", &draft))).await.expect(200);
+                assert_eq!(stream.next().await.unwrap()["subject"], draft["id"]);
+            }
         })
     });
 }

@@ -83,7 +83,17 @@ pub const MATRIX: &[Row] = {
 };
 
 /// For every signed-in user, and about nobody but themselves.
-pub const SELF_SERVICE: &[&str] = &["GET /auth/profile", "POST /auth/logout", "PUT /auth/profile"];
+pub const SELF_SERVICE: &[&str] = &[
+    "GET /auth/profile",
+    "POST /auth/logout",
+    "POST /auth/ticket",
+    "PUT /auth/profile",
+    "GET /events",
+    "GET /ws",
+    "GET /notifications",
+    "POST /notifications/read-all",
+    "POST /notifications/{id}/read",
+];
 
 /// For everyone.
 pub const PUBLIC: &[&str] = &[

@@ -2,9 +2,10 @@
 
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::query_as;
-use uuid::Uuid;
 
 use super::InquiryStore;
+use crate::domain::Timestamp;
+use crate::domain::assignment::Wanted;
 use crate::domain::inquiry::{Inquiry, Place};
 use crate::error::HubResult;
 use crate::store::db::{failed, read};
@@ -18,11 +19,33 @@ pub struct ListWaiting {
     pub limit: i64,
 }
 
-/// A waiting inquiry, with its customer's own CSO.
+/// A waiting inquiry, with what else the choice of its assignee needs.
 #[derive(Debug)]
 pub struct Waiting {
     pub inquiry: Inquiry,
-    pub own_cso: Option<Uuid>,
+    pub wanted: Wanted,
+}
+
+/// Inquiries that were assigned until `assigned_until` and have not been taken up, the oldest assignment first.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "HubResult<Vec<Inquiry>>")]
+pub struct ListNotTakenUp {
+    pub assigned_until: Timestamp,
+    pub limit: i64,
+}
+
+impl Handler<ListNotTakenUp> for InquiryStore {
+    type Result = ResponseFuture<HubResult<Vec<Inquiry>>>;
+
+    fn handle(&mut self, list: ListNotTakenUp, _: &mut Self::Context) -> Self::Result {
+        const SQL: &str = "select * from inquiries where status = 'pending' and assigned_to is not null \
+            and assigned_at <= $1 order by assigned_at, id limit $2";
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            read!(&db, |pool| query_as(SQL).bind(list.assigned_until).bind(list.limit).fetch_all(pool).await)
+                .map_err(failed)
+        })
+    }
 }
 
 impl Handler<ListWaiting> for InquiryStore {
@@ -50,7 +73,10 @@ macro_rules! waiting_from_row {
         $(impl sqlx::FromRow<'_, $row> for Waiting {
             fn from_row(row: &$row) -> Result<Self, sqlx::Error> {
                 use sqlx::Row as _;
-                Ok(Self { inquiry: Inquiry::from_row(row)?, own_cso: row.try_get("own_cso")? })
+                let inquiry = Inquiry::from_row(row)?;
+                let category = inquiry.category.clone();
+                let (own_cso, lapsed_by) = (row.try_get("own_cso")?, row.try_get("lapsed_by")?);
+                Ok(Self { inquiry, wanted: Wanted { category, own_cso, lapsed_by } })
             }
         })+
     };

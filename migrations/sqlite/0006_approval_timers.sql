@@ -1,0 +1,3 @@
+-- Of the submission a response waits with: null until its reviewers were reminded, and until it was escalated.
+alter table responses add column reminded_at text;
+alter table responses add column escalated_at text;
