@@ -306,3 +306,6 @@ impl Line {
         let _ = self.ending.set(ending);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,6 +124,7 @@ fn cors(settings: &Settings) -> Cors {
             "idempotency-key",
             "if-match",
             "if-none-match",
+            "last-event-id",
             "x-api-key",
             "x-request-id",
         ])

@@ -61,8 +61,8 @@ pub(super) fn claim_outbox(db: &Db) -> &'static str {
 /// Lets one transaction at a time number notifications, until it ends. On SQLite there is only one that writes anyway.
 pub(super) fn numbering_lock(db: &Db) -> Option<&'static str> {
     match db {
-        // "nexus_nn", a key that nothing else here locks.
-        Db::Postgres(_) => Some("select pg_advisory_xact_lock(7954884599197543022)"),
+        // "nexus_nn" as a number, a key that nothing else here locks.
+        Db::Postgres(_) => Some("select pg_advisory_xact_lock(7954896762661989998)"),
         Db::Sqlite { .. } => None,
     }
 }
