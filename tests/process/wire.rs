@@ -5,8 +5,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rand::Rng;
 use tokio::net::TcpSocket;
 
 /// Forwards a port of this machine to a server, while it is open.
@@ -36,8 +37,7 @@ impl Wire {
         };
         let far = (url.host_str().unwrap(), url.port().unwrap_or(default));
         let far = far.to_socket_addrs().unwrap().next().unwrap();
-        let kept = keep("127.0.0.1:0".parse().unwrap());
-        let near = kept.local_addr().unwrap();
+        let (near, kept) = reserve();
         Self { near, far, frozen: Arc::default(), kept: Some(kept), forwarding: None }
     }
 
@@ -67,12 +67,21 @@ impl Wire {
 
     /// Breaks every connection and refuses new ones.
     pub fn cut(&mut self) {
+        self.close();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.kept.is_none() {
+            // The last connection may not be quite gone.
+            self.kept = keep(self.near).ok();
+            assert!(self.kept.is_some() || Instant::now() < deadline, "{} cannot be kept", self.near);
+        }
+    }
+
+    fn close(&mut self) {
         let Some(Forwarding { over, streams, acceptor }) = self.forwarding.take() else { return };
         over.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.near);
         // The listener is gone with it.
         acceptor.join().unwrap();
-        self.kept = Some(keep(self.near));
         for stream in streams.lock().unwrap().drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -87,16 +96,24 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         self.freeze(false);
-        self.cut();
+        self.close();
     }
 }
 
+/// A port that is not among those the system deals out to outgoing connections.
+fn reserve() -> (SocketAddr, TcpSocket) {
+    let mut random = rand::rng();
+    let ports =
+        std::iter::repeat_with(|| SocketAddr::from(([127, 0, 0, 1], random.random_range(20_000..30_000))));
+    ports.take(1000).find_map(|near| Some((near, keep(near).ok()?))).expect("no free port")
+}
+
 /// Bound and not listening, a socket refuses connections, and nobody else gets its port.
-fn keep(address: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind(address).unwrap();
-    socket
+fn keep(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 fn connect(near: TcpStream, far: SocketAddr, frozen: &Arc<AtomicBool>, streams: &Mutex<Vec<TcpStream>>) {
