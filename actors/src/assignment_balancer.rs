@@ -169,15 +169,8 @@ impl Balance {
         let after = inquiry.assign(None, now);
         let entity = (EntityType::Inquiry, inquiry.id);
         let event = Event::of(new_id(), EventType::InquiryUnassigned, entity, Some(inquiry), &after, now);
-        let assignment = Assignment {
-            id: new_id(),
-            created_at: now,
-            inquiry_id: inquiry.id,
-            assignee_id: None,
-            reason: Reason::NotTakenUp,
-            actor_id: None,
-            candidates: Vec::new(),
-        };
+        let decision = Decision::without_choice(None, Reason::NotTakenUp);
+        let assignment = Assignment::of(new_id(), inquiry.id, decision, None, now);
         let write = Write::UpdateInquiry { before: inquiry.clone(), after, load: LoadRule::Any };
         let lapse = Write::SetLapsed { inquiry_id: inquiry.id, by: inquiry.assigned_to };
         self.writer.ask(Commit::new(write, event).and(lapse).and(Write::InsertAssignment(assignment))).await
@@ -242,15 +235,7 @@ impl Balance {
         let after = inquiry.assign(decision.assignee, now);
         let entity = (EntityType::Inquiry, inquiry.id);
         let event = Event::of(new_id(), EventType::InquiryAssigned, entity, Some(inquiry), &after, now);
-        let assignment = Assignment {
-            id: new_id(),
-            created_at: now,
-            inquiry_id: inquiry.id,
-            assignee_id: decision.assignee,
-            reason: decision.reason,
-            actor_id: None,
-            candidates: decision.considered,
-        };
+        let assignment = Assignment::of(new_id(), inquiry.id, decision, None, now);
         let write = Write::UpdateInquiry { before: inquiry.clone(), after, load: LoadRule::WithinCapacity };
         let mut commit = Commit::new(write, event).and(Write::InsertAssignment(assignment));
         if one.wanted.lapsed_by.is_some() {

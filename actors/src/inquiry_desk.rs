@@ -13,7 +13,7 @@ use crate::domain::inquiry::{
     ConversationMessage, Direction, Inquiry, InquiryInput, InquiryStatus, NewInquiry,
 };
 use crate::domain::policy::Action;
-use crate::domain::{Caller, Event, Timestamp};
+use crate::domain::{Caller, Event};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::store::customers::{CustomerStore, GetCustomer};
@@ -186,7 +186,7 @@ impl InquiryDesk {
         let write = Write::InsertInquiry { inquiry: inquiry.clone(), load: LoadRule::WithinCapacity };
         let mut commit = Commit::new(write, created)
             .and(Write::InsertMessage(first_message))
-            .and(Write::InsertAssignment(record(id, decision, None, now)))
+            .and(Write::InsertAssignment(Assignment::of(new_id(), id, decision, None, now)))
             .answering(caller, &inquiry);
         if inquiry.assigned_to.is_some() {
             let entity = (EntityType::Inquiry, id);
@@ -208,8 +208,7 @@ impl InquiryDesk {
         let (decision, by, load) = match to {
             Assignee::User(user) => {
                 assignable(&self.users, user).await?;
-                let decision =
-                    Decision { assignee: Some(user), reason: Reason::Manual, considered: Vec::new() };
+                let decision = Decision::without_choice(Some(user), Reason::Manual);
                 (decision, Some(caller.principal.user_id), LoadRule::Any)
             }
             Assignee::Auto => {
@@ -228,7 +227,7 @@ impl InquiryDesk {
         let event = event(EventType::InquiryAssigned, Some(&before), &after, caller);
         let write = Write::UpdateInquiry { before, after: after.clone(), load };
         let commit = Commit::new(write, event)
-            .and(Write::InsertAssignment(record(id, decision, by, now)))
+            .and(Write::InsertAssignment(Assignment::of(new_id(), id, decision, by, now)))
             .answering(caller, &after);
         self.writer.ask(commit).await?;
         Ok(after)
@@ -252,18 +251,6 @@ impl InquiryDesk {
         let write = Write::UpdateInquiry { before, after: after.clone(), load: LoadRule::Any };
         self.writer.ask(Commit::new(write, event).answering(caller, &after)).await?;
         Ok(after)
-    }
-}
-
-fn record(inquiry_id: Uuid, decision: Decision, actor_id: Option<Uuid>, now: Timestamp) -> Assignment {
-    Assignment {
-        id: new_id(),
-        created_at: now,
-        inquiry_id,
-        assignee_id: decision.assignee,
-        reason: decision.reason,
-        actor_id,
-        candidates: decision.considered,
     }
 }
 

@@ -17,7 +17,7 @@ use super::openapi::{ActionProblems, Id, ListProblems, Paging, WriteProblems};
 use super::problem::HttpError;
 use super::query::{Listing, Query};
 use super::signed::Signed;
-use crate::sessions::{api_key_hash, api_key_hint, new_api_key};
+use crate::sessions::{api_key_hint, new_api_key, random_text_hash};
 
 pub fn routes(config: &mut web::ServiceConfig) {
     config
@@ -52,8 +52,12 @@ pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResp
     let input =
         after_permission(&state.hub, signed.principal(), Action::ManageApiKeys, Target::None, input).await?;
     let key = new_api_key();
-    let create =
-        CreateApiKey { caller: signed.caller, input, key_hash: api_key_hash(&key), hint: api_key_hint(&key) };
+    let create = CreateApiKey {
+        caller: signed.caller,
+        input,
+        key_hash: random_text_hash(&key),
+        hint: api_key_hint(&key),
+    };
     let api_key = state.hub.api_key_desk.ask(create).await?;
     Ok(never_stored(HttpResponse::Created().json(CreatedApiKey { api_key, key })))
 }

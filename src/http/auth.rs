@@ -28,10 +28,12 @@ use super::openapi::{
 use super::problem::{HttpError, Problem};
 use super::signed::Signed;
 use super::{HttpState, State};
-use crate::sessions::{Owner, check_password, new_ticket, ticket_hash};
+use crate::sessions::{Owner, check_password, random_text, random_text_hash};
 
 /// One text for unknown email, wrong password and inactive user: none can be told from another.
 const REFUSED: HttpError = HttpError::Unauthenticated("Email or password is wrong.");
+/// What every ticket begins with.
+const TICKET_PREFIX: &str = "nxt_";
 /// How long a ticket may wait to be used.
 const TICKET: Duration = Duration::from_secs(30);
 const REFRESH_REFUSED: HttpError = HttpError::Unauthenticated("The refresh token is not valid.");
@@ -249,9 +251,9 @@ pub struct Ticket {
 #[utoipa::path(post, path = "/api/v1/auth/ticket", tag = "auth", security(("bearer" = [])),
     responses((status = 200, body = Ticket), CommonProblems))]
 pub async fn ticket(state: State, signed: Signed) -> Result<HttpResponse, HttpError> {
-    let ticket = new_ticket();
+    let ticket = random_text(TICKET_PREFIX);
     let keep = KeepTicket {
-        hash: ticket_hash(&ticket),
+        hash: random_text_hash(&ticket),
         session_id: signed.principal().session_id,
         expires_at: state.hub.clock.now().plus(TICKET),
     };

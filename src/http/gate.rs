@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::problem::HttpError;
 use super::signed::SignedIn;
 use super::{HttpState, State};
-use crate::sessions::{Decision, api_key_hash, is_api_key, ticket_hash};
+use crate::sessions::{Decision, is_api_key, random_text_hash};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Where a ticket counts.
@@ -92,7 +92,7 @@ fn ticket(request: &ServiceRequest) -> Option<String> {
 
 async fn with_ticket(state: &HttpState, ticket: &str) -> Result<SignedIn, HttpError> {
     let refused = || HttpError::Unauthenticated("The ticket is not valid.");
-    let spend = SpendTicket { hash: ticket_hash(ticket), now: state.hub.clock.now() };
+    let spend = SpendTicket { hash: random_text_hash(ticket), now: state.hub.clock.now() };
     let session_id = state.hub.tickets.ask(spend).await?.ok_or_else(refused)?;
     in_session(state, session_id).await?.map(signed_in).ok_or_else(refused)
 }
@@ -112,7 +112,7 @@ fn signed_in((user, session_id): (User, Uuid)) -> SignedIn {
 }
 
 async fn program(state: &HttpState, key: &str) -> Result<SignedIn, HttpError> {
-    let use_key = UseApiKey { key_hash: api_key_hash(key), now: state.hub.clock.now() };
+    let use_key = UseApiKey { key_hash: random_text_hash(key), now: state.hub.clock.now() };
     let found = state.hub.api_keys.ask(use_key).await?;
     found.map(SignedIn::Program).ok_or(HttpError::Unauthenticated("The API key is not valid."))
 }

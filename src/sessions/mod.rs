@@ -8,7 +8,7 @@
 //! | [`refresh_token`] | refresh tokens: their text, and the one that follows each |
 //! | [`refresh`] | which refresh token is the current one, kept in Redis or in the database |
 //! | [`redis_link`], [`redis_connection`] | the one connection to Redis, and what happens while it is down |
-//! | [`api_keys`], [`tickets`] | the text of API keys and of tickets |
+//! | [`api_keys`], [`random_text`] | the text of API keys, and of whatever else cannot be guessed |
 //! | [`cache`] | the cache of entities in Redis |
 //! | [`limits`] | rate limits, counted in Redis or in this process |
 //!
@@ -21,23 +21,23 @@ mod cache;
 mod limits;
 mod password_rules;
 mod passwords;
+mod random_text;
 mod redis_connection;
 mod redis_link;
 mod refresh;
 mod refresh_token;
-mod tickets;
 mod tokens;
 
 #[cfg(test)]
 mod testing;
 
-pub use api_keys::{api_key_hash, api_key_hint, is_api_key, new_api_key};
+pub use api_keys::{api_key_hint, is_api_key, new_api_key};
 pub use cache::RedisCache;
 pub use limits::{Decision, RateLimiter};
 pub use password_rules::{MAX_PASSWORD, MIN_PASSWORD, Owner, check_password};
 pub use passwords::{Passwords, Verified};
+pub use random_text::{random_text, random_text_hash};
 pub use redis_link::RedisLink;
 pub use refresh::RefreshTokens;
 pub use refresh_token::RefreshToken;
-pub use tickets::{new_ticket, ticket_hash};
 pub use tokens::{AccessClaims, TokenError, Tokens};

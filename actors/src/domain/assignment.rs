@@ -88,6 +88,29 @@ pub struct Assignment {
     pub candidates: Vec<Considered>,
 }
 
+impl Assignment {
+    /// `actor_id`: who decided it by hand.
+    pub fn of(id: Uuid, inquiry_id: Uuid, decision: Decision, actor_id: Option<Uuid>, at: Timestamp) -> Self {
+        let Decision { assignee, reason, considered } = decision;
+        Self {
+            id,
+            created_at: at,
+            inquiry_id,
+            assignee_id: assignee,
+            reason,
+            actor_id,
+            candidates: considered,
+        }
+    }
+}
+
+impl Decision {
+    /// Not chosen among candidates: someone named them, or it was taken from whoever had it.
+    pub fn without_choice(assignee: Option<Uuid>, reason: Reason) -> Self {
+        Self { assignee, reason, considered: Vec::new() }
+    }
+}
+
 /// What the choice needs to know of an inquiry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {

@@ -276,15 +276,7 @@ impl Batch {
             self.events.push(assigned);
         }
         if let Some(decision) = state.decision.take() {
-            self.assignments.push(Assignment {
-                id: new_id(),
-                created_at: now,
-                inquiry_id: id,
-                assignee_id: decision.assignee,
-                reason: decision.reason,
-                actor_id: None,
-                candidates: decision.considered,
-            });
+            self.assignments.push(Assignment::of(new_id(), id, decision, None, now));
         }
     }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::bind::from_row;
 use super::cache::Storage;
 use super::commit::{Work, one_row};
-use super::db::{failed, read, write_tx};
+use super::db::{failed, read, write_one, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind};
 use crate::domain::Timestamp;
 use crate::domain::api_key::ApiKey;
@@ -92,15 +92,12 @@ impl Handler<UseApiKey> for ApiKeyStore {
                     .map_err(failed)?;
             let Some(key) = found else { return Ok(None) };
             if key.last_used_at.is_none_or(|noted| noted.plus(NOTED_EVERY) <= now) {
-                let mut tx = db.begin().await?;
-                write_tx!(&mut tx, |connection| query(NOTE)
+                write_one!(db, |connection| query(NOTE)
                     .bind(key.id)
                     .bind(now)
                     .execute(connection)
                     .await
-                    .map(drop))
-                .map_err(failed)?;
-                tx.commit().await?;
+                    .map(drop))?;
             }
             Ok(Some(key))
         })

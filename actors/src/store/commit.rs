@@ -209,9 +209,13 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     }
     let Work { mut tx, touched, events } = work;
     audit::insert(&mut tx, &events).await?;
-    let published: Vec<&Event> = events.iter().filter(|event| event.is_published()).collect();
+    let published: Vec<(&Event, String)> = events
+        .iter()
+        .filter(|event| event.is_published())
+        .map(|event| (event, Box::<str>::from(event.published_data()).into_string()))
+        .collect();
     outbox::insert(&mut tx, &published).await?;
-    let news = notifications::insert(&mut tx, &events).await?;
+    let news = notifications::insert(&mut tx, &published).await?;
     if let Some((claim, answer)) = commit.settle {
         idempotency::settle(&mut tx, &claim, &answer).await?;
     }

@@ -85,7 +85,21 @@ macro_rules! write_tx {
     };
 }
 
-pub(super) use {read, write_tx};
+/// Runs one body in a transaction of its own: `write_one!(db, |c| sqlx::query(SQL).execute(c).await.map(drop))`.
+macro_rules! write_one {
+    ($db:expr, |$connection:ident| $body:expr) => {
+        async {
+            let mut tx = $db.begin().await?;
+            let written = $crate::store::db::write_tx!(&mut tx, |$connection| $body)
+                .map_err($crate::store::db::failed)?;
+            tx.commit().await?;
+            $crate::error::HubResult::Ok(written)
+        }
+        .await
+    };
+}
+
+pub(super) use {read, write_one, write_tx};
 
 impl Db {
     /// Opens lazily: no connection is made yet, so a database that is down does not keep the hub from starting.

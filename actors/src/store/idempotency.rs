@@ -8,7 +8,7 @@ use sqlx::{FromRow, query, query_as};
 use uuid::Uuid;
 
 use super::cache::Storage;
-use super::db::{Tx, failed, read, write_tx};
+use super::db::{Tx, failed, read, write_one, write_tx};
 use crate::clock::new_id;
 use crate::domain::{Claim, Timestamp};
 use crate::error::{HubError, HubResult};
@@ -91,8 +91,7 @@ impl Handler<ClaimKey> for IdempotencyStore {
             const KEPT: &str = "select fingerprint, status, body from idempotency_keys where scope = $1";
             let token = new_id();
             let (held_until, expired) = (claim.now.plus(HELD_FOR), claim.now.minus(KEPT_FOR));
-            let mut tx = db.begin().await?;
-            let claimed = write_tx!(&mut tx, |connection| query(CLAIM)
+            let claimed = write_one!(db, |connection| query(CLAIM)
                 .bind(&claim.scope)
                 .bind(&claim.fingerprint)
                 .bind(token)
@@ -101,9 +100,7 @@ impl Handler<ClaimKey> for IdempotencyStore {
                 .bind(expired)
                 .execute(connection)
                 .await
-                .map(|done| done.rows_affected()))
-            .map_err(failed)?;
-            tx.commit().await?;
+                .map(|done| done.rows_affected()))?;
             if claimed == 1 {
                 return Ok(ClaimOutcome::Claimed(token));
             }
@@ -147,15 +144,12 @@ impl Handler<ReleaseKey> for IdempotencyStore {
         Box::pin(async move {
             const SQL: &str =
                 "delete from idempotency_keys where scope = $1 and token = $2 and status is null";
-            let mut tx = db.begin().await?;
-            write_tx!(&mut tx, |connection| query(SQL)
+            write_one!(db, |connection| query(SQL)
                 .bind(&claim.scope)
                 .bind(claim.token)
                 .execute(connection)
                 .await
                 .map(drop))
-            .map_err(failed)?;
-            tx.commit().await
         })
     }
 }
@@ -167,14 +161,11 @@ impl Handler<ForgetKeys> for IdempotencyStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             const SQL: &str = "delete from idempotency_keys where created_at <= $1";
-            let mut tx = db.begin().await?;
-            write_tx!(&mut tx, |connection| query(SQL)
+            write_one!(db, |connection| query(SQL)
                 .bind(now.minus(KEPT_FOR))
                 .execute(connection)
                 .await
                 .map(drop))
-            .map_err(failed)?;
-            tx.commit().await
         })
     }
 }

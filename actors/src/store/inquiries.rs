@@ -17,7 +17,7 @@ use super::dialect::{Searchable, search};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use super::users;
 use crate::clock::new_id;
-use crate::domain::assignment::{Assignment, Considered, Reason};
+use crate::domain::assignment::{Assignment, Considered, Decision, Reason};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Inquiry, InquiryStatus, Priority};
 use crate::domain::page::{Page, PageRequest, SortValue};
@@ -387,15 +387,8 @@ pub(super) async fn hand_on(
         // Waiting work is pending work: whoever takes it up starts it anew.
         handed_on.status = InquiryStatus::Pending;
         update(work, &inquiry, &handed_on, LoadRule::Any).await?;
-        let handed_back = Assignment {
-            id: new_id(),
-            created_at: at,
-            inquiry_id: inquiry.id,
-            assignee_id: None,
-            reason: Reason::HandedOn,
-            actor_id: by.map(|(id, _)| *id),
-            candidates: Vec::new(),
-        };
+        let decision = Decision::without_choice(None, Reason::HandedOn);
+        let handed_back = Assignment::of(new_id(), inquiry.id, decision, by.map(|(id, _)| *id), at);
         insert_assignments(work, &[&handed_back]).await?;
         let entity = (EntityType::Inquiry, inquiry.id);
         let mut event =

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::bulk::insert_rows;
 use super::cache::Storage;
-use super::db::{Tx, failed, read, write_tx};
+use super::db::{Tx, failed, read, write_one, write_tx};
 use super::dialect;
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use crate::domain::notification::{Audience, Notification, audience};
@@ -220,16 +220,13 @@ impl Handler<MarkRead> for NotificationStore {
         Box::pin(async move {
             const SQL: &str = "update notifications set read_at = $2 \
                 where user_id = $1 and read_at is null and seq is not null and ($3 is null or seq = $3)";
-            let mut tx = db.begin().await?;
-            write_tx!(&mut tx, |connection| query(SQL)
+            write_one!(db, |connection| query(SQL)
                 .bind(mark.user_id)
                 .bind(mark.now)
                 .bind(mark.id)
                 .execute(connection)
                 .await
-                .map(drop))
-            .map_err(failed)?;
-            tx.commit().await?;
+                .map(drop))?;
             let Some(id) = mark.id else { return Ok(None) };
             let select = format!(
                 "select {COLUMNS} from notifications t join news n on n.id = t.news_id \
@@ -272,27 +269,27 @@ impl Handler<ForgetNotifications> for NotificationStore {
     }
 }
 
-/// Tells whoever is to be told. Answers whether there is anyone.
-pub(super) async fn insert(tx: &mut Tx, events: &[Event]) -> HubResult<bool> {
+/// Tells whoever is to be told of these events, each with what subscribers get. Answers whether there is anyone.
+pub(super) async fn insert(tx: &mut Tx, events: &[(&Event, String)]) -> HubResult<bool> {
     const TO_ROLE: &str = "insert into notifications (news_id, user_id) \
         select $1, id from users where role = $2 and is_active order by id";
-    let told: Vec<(&Event, Audience)> =
-        events.iter().filter_map(|event| Some((event, audience(event)?))).collect();
+    let told: Vec<(&Event, &str, Audience)> =
+        events.iter().filter_map(|(event, data)| Some((*event, data.as_str(), audience(event)?))).collect();
     if told.is_empty() {
         return Ok(false);
     }
     insert_rows!(&mut *tx, "news (id, created_at, event_type, entity_id, data)", &told, |one, values| {
-        let (event, _) = one;
+        let (event, data, _) = one;
         values
             .push_bind(event.id)
             .push_bind(event.time)
             .push_bind(event.event_type.as_str())
             .push_bind(event.entity_id)
-            .push_bind(Box::<str>::from(event.published_data()).into_string())
+            .push_bind(*data)
     })
     .map_err(failed)?;
     let mut single: Vec<(Uuid, Uuid)> = Vec::new();
-    for (event, audience) in &told {
+    for (event, _, audience) in &told {
         match audience {
             Audience::User(user_id) => single.push((event.id, *user_id)),
             Audience::Roles(roles) => {

@@ -193,14 +193,16 @@ async fn remove(tx: &mut Tx, published: &[i64]) -> HubResult<()> {
     Ok(())
 }
 
-pub(super) async fn insert(tx: &mut Tx, events: &[&Event]) -> HubResult<()> {
-    insert_rows!(&mut *tx, "outbox (id, created_at, event_type, entity_id, data)", events, |event, values| {
+/// Events, each with what subscribers get.
+pub(super) async fn insert(tx: &mut Tx, events: &[(&Event, String)]) -> HubResult<()> {
+    insert_rows!(&mut *tx, "outbox (id, created_at, event_type, entity_id, data)", events, |one, values| {
+        let (event, data) = one;
         values
             .push_bind(event.id)
             .push_bind(event.time)
             .push_bind(event.event_type.as_str())
             .push_bind(event.entity_id)
-            .push_bind(Box::<str>::from(event.published_data()).into_string())
+            .push_bind(data.as_str())
     })
     .map_err(failed)
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
-use sqlx::{QueryBuilder, query, query_as};
+use sqlx::{AssertSqlSafe, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
 use super::bind::from_row;
@@ -305,15 +305,12 @@ pub(super) async fn fire_timer(
     timer: Timer,
     at: Timestamp,
 ) -> HubResult<()> {
-    const REMINDER: &str = "update responses set reminded_at = $3 \
-        where id = $1 and status = 'pending_approval' and submitted_at = $2 and reminded_at is null";
-    const ESCALATION: &str = "update responses set escalated_at = $3 \
-        where id = $1 and status = 'pending_approval' and submitted_at = $2 and escalated_at is null";
-    let sql = match timer {
-        Timer::Reminder => REMINDER,
-        Timer::Escalation => ESCALATION,
-    };
-    let affected = write_tx!(&mut work.tx, |connection| query(sql)
+    let column = fired_at(timer);
+    let sql = format!(
+        "update responses set {column} = $3 \
+         where id = $1 and status = 'pending_approval' and submitted_at = $2 and {column} is null"
+    );
+    let affected = write_tx!(&mut work.tx, |connection| query(AssertSqlSafe(sql))
         .bind(id)
         .bind(submitted_at)
         .bind(at)

@@ -7,7 +7,7 @@ use super::bind::from_row;
 use super::bulk::{portions, push_ids};
 use super::cache::{CacheKey, Storage};
 use super::commit::Work;
-use super::db::{failed, read, write_tx};
+use super::db::{failed, read, write_one, write_tx};
 use crate::domain::Timestamp;
 use crate::domain::user::User;
 use crate::error::HubResult;
@@ -114,8 +114,7 @@ impl Handler<RotateRefresh> for SessionStore {
                 rotated_at = $4, retry_key = $5 where id = $1 and refresh_hash = $2 and revoked_at is null";
             const STATE: &str =
                 "select refresh_hash, previous_hash, rotated_at, retry_key from sessions where id = $1";
-            let mut tx = db.begin().await?;
-            let rotated = write_tx!(&mut tx, |connection| query(ROTATE)
+            let rotated = write_one!(db, |connection| query(ROTATE)
                 .bind(rotate.session_id)
                 .bind(&rotate.presented)
                 .bind(&rotate.successor)
@@ -123,9 +122,7 @@ impl Handler<RotateRefresh> for SessionStore {
                 .bind(rotate.retry_key.as_deref())
                 .execute(connection)
                 .await
-                .map(|done| done.rows_affected()))
-            .map_err(failed)?;
-            tx.commit().await?;
+                .map(|done| done.rows_affected()))?;
             if rotated == 1 {
                 return Ok(Rotation::Rotated);
             }
@@ -176,14 +173,11 @@ impl Handler<ForgetSessions> for SessionStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             const SQL: &str = "delete from sessions where expires_at <= $1";
-            let mut tx = db.begin().await?;
-            write_tx!(&mut tx, |connection| query(SQL)
+            write_one!(db, |connection| query(SQL)
                 .bind(now.minus(KEPT_FOR))
                 .execute(connection)
                 .await
                 .map(drop))
-            .map_err(failed)?;
-            tx.commit().await
         })
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{query, query_scalar};
 use uuid::Uuid;
 
 use super::cache::Storage;
-use super::db::{failed, write_tx};
+use super::db::write_one;
 use crate::domain::Timestamp;
 use crate::error::HubResult;
 
@@ -45,16 +45,13 @@ impl Handler<KeepTicket> for TicketStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             const SQL: &str = "insert into tickets (hash, session_id, expires_at) values ($1, $2, $3)";
-            let mut tx = db.begin().await?;
-            write_tx!(&mut tx, |connection| query(SQL)
+            write_one!(db, |connection| query(SQL)
                 .bind(&ticket.hash)
                 .bind(ticket.session_id)
                 .bind(ticket.expires_at)
                 .execute(connection)
                 .await
                 .map(drop))
-            .map_err(failed)?;
-            tx.commit().await
         })
     }
 }
@@ -66,15 +63,11 @@ impl Handler<SpendTicket> for TicketStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             const SQL: &str = "delete from tickets where hash = $1 and expires_at > $2 returning session_id";
-            let mut tx = db.begin().await?;
-            let session_id = write_tx!(&mut tx, |connection| query_scalar(SQL)
+            write_one!(db, |connection| query_scalar(SQL)
                 .bind(&hash)
                 .bind(now)
                 .fetch_optional(connection)
                 .await)
-            .map_err(failed)?;
-            tx.commit().await?;
-            Ok(session_id)
         })
     }
 }
@@ -86,10 +79,7 @@ impl Handler<ForgetTickets> for TicketStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             const SQL: &str = "delete from tickets where expires_at <= $1";
-            let mut tx = db.begin().await?;
-            write_tx!(&mut tx, |connection| query(SQL).bind(now).execute(connection).await.map(drop))
-                .map_err(failed)?;
-            tx.commit().await
+            write_one!(db, |connection| query(SQL).bind(now).execute(connection).await.map(drop))
         })
     }
 }
