@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use nexus_actors::approval_coordinator::ApprovalTimers;
+use nexus_actors::domain::approval_policy::Requirement;
 use nexus_actors::domain::delivery::RetryRule;
 use nexus_actors::port::Ports;
 use nexus_actors::store::cache::{MemoryCache, NoCache, SharedCache};
@@ -81,6 +82,11 @@ impl App {
         let redis = connect_redis(&settings)?;
         let storage = open_storage(&settings, redis.as_ref())?;
         let hub_settings = hub_settings(&settings, cores_unless(settings.actors.threads));
+        for policy in
+            settings.approval.policies.iter().filter(|policy| policy.requires == Requirement::Sampled)
+        {
+            tracing::warn!(policy = policy.name, "replies this approval policy does not pick go out unread");
+        }
         let supervision = Supervision::new(Restarts::default());
         let bad = |BadSetting { setting, problem }| StartError::Setting { setting, problem };
         let (broker, publisher) = Broker::start(&settings.broker, &supervision).map_err(bad)?;
@@ -261,6 +267,7 @@ pub fn hub_settings(settings: &Settings, threads: usize) -> HubSettings {
         mailbox_capacity: settings.actors.mailbox_capacity,
         retry,
         timers,
+        policies: settings.approval.policies.clone().into(),
         hands_out: true,
         accept_within: settings.assignment.accept_within,
         look_every: settings.push.look_every,

@@ -1,10 +1,13 @@
 //! Settings: `config/default.toml` < `config/{APP_ENV}.toml` < environment.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use nexus_actors::domain::approval_policy::ApprovalPolicy;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::broker::BrokerSettings;
@@ -152,6 +155,8 @@ pub struct ApprovalSettings {
     pub remind_after: Duration,
     #[serde(deserialize_with = "duration")]
     pub escalate_after: Duration,
+    #[serde(deserialize_with = "list")]
+    pub policies: Vec<ApprovalPolicy>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -289,6 +294,13 @@ impl Settings {
                 "BOOTSTRAP_ADMIN_PASSWORD"
             };
             return refuse(missing, "is missing, while its counterpart is set");
+        }
+        let mut names = HashSet::new();
+        for policy in &self.approval.policies {
+            let known = if names.insert(&policy.name) { Ok(()) } else { Err("has the name of another one") };
+            if let Err(problem) = policy.check().and(known) {
+                return refuse("approval.policies", &format!("{:?} {problem}", policy.name));
+            }
         }
         for (setting, value) in [
             ("RATE_LIMIT_LIMIT", u64::from(self.rate_limit.limit)),
@@ -469,6 +481,16 @@ pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     }
 }
 
+/// A list; in a variable, as JSON.
+fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let given = serde_json::Value::deserialize(deserializer)?;
+    let entries = match given {
+        serde_json::Value::String(text) => serde_json::from_str(&text).map_err(serde::de::Error::custom)?,
+        entries => entries,
+    };
+    serde_json::from_value(entries).map_err(serde::de::Error::custom)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -554,5 +576,33 @@ mod tests {
         assert!(message(&[("SMTP_URL", "smtp://x")]).contains("SMTP_FROM"));
         assert!(message(&[("NEXUS__SERVER__PROT", "1")]).contains("prot"));
         assert!(message(&[("RATE_LIMIT_LIMIT", "0")]).contains("RATE_LIMIT_LIMIT"));
+    }
+
+    #[test]
+    fn approval_policies_are_checked() {
+        let policies = |text| [("NEXUS__APPROVAL__POLICIES", text)];
+        let set = load(&policies(
+            r#"[{"name": "legal", "category": ["legal"], "requires": "two_approvals"},
+                {"name": "chat", "channel": ["chat"], "requires": "sampled", "percentage": 20}]"#,
+        ));
+        let names: Vec<_> = set
+            .unwrap()
+            .approval
+            .policies
+            .into_iter()
+            .map(|policy| (policy.name, policy.percentage))
+            .collect();
+        assert_eq!(names, [("legal".to_owned(), None), ("chat".to_owned(), Some(20))]);
+        for (bad, told) in [
+            (r#"[{"name": "a", "requires": "sampled"}]"#, "percentage"),
+            (r#"[{"name": "a", "requires": "required", "percentage": 5}]"#, "percentage"),
+            (r#"[{"name": "a", "requires": "three"}]"#, "two_approvals"),
+            (r#"[{"name": "a", "requires": "required", "priority": ["huge"]}]"#, "urgent"),
+            (r#"[{"name": "a", "requires": "required", "chanel": ["chat"]}]"#, "chanel"),
+            (r#"[{"name": "a", "requires": "required"}, {"name": "a", "requires": "required"}]"#, "another"),
+            ("two_approvals", "approval.policies"),
+        ] {
+            assert!(message(&policies(bad)).contains(told), "{}", message(&policies(bad)));
+        }
     }
 }

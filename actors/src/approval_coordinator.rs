@@ -1,5 +1,6 @@
 //! Owns the life cycle of responses. Nothing else changes one, so nothing gets past an approval.
 
+mod policies;
 mod timers;
 
 use std::sync::{Arc, Mutex};
@@ -10,12 +11,14 @@ use uuid::Uuid;
 use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
 use crate::desk::{expect_version, permit, permit_any, settle};
+use crate::domain::approval_policy::ApprovalPolicy;
 use crate::domain::delivery::{Delivery, DeliveryStatus, Report, RetryRule};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Direction};
 use crate::domain::policy::Action;
 use crate::domain::response::{
-    Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput, Timer,
+    Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput, ResponseStatus,
+    Timer,
 };
 use crate::domain::{Caller, Event, Origin, Timestamp};
 use crate::error::{HubError, HubResult};
@@ -27,6 +30,7 @@ use crate::store::responses::{FindResponses, GetResponse, ResponseStore};
 use crate::store::users::{ListApprovers, UserStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
 
+pub use policies::ExplainPolicies;
 pub use timers::{ApprovalTimers, FireTimers};
 use timers::{SWEEP, has_reviewer};
 
@@ -97,6 +101,7 @@ pub struct ApprovalCoordinator {
     pub(crate) users: Mailbox<UserStore>,
     pub(crate) retry: RetryRule,
     pub(crate) timers: ApprovalTimers,
+    pub(crate) policies: Arc<[ApprovalPolicy]>,
     /// Those who could decide when it was last made sure that someone can; see `timers`.
     pub(crate) approvers: Arc<Mutex<Option<Vec<Uuid>>>>,
     pub(crate) balancer: Mailbox<AssignmentBalancer>,
@@ -143,7 +148,7 @@ impl Handler<AdvanceResponse> for ApprovalCoordinator {
         Box::pin(async move {
             let AdvanceResponse { caller, id, step } = &advance;
             let response = settle(|| coordinator.advance(caller, *id, step)).await?;
-            if matches!(step, Step::Approve(_)) {
+            if response.status == ResponseStatus::Approved {
                 // The inquiry left its CSO's load.
                 coordinator.balancer.nudge(TakeUpWaiting);
             }
@@ -200,15 +205,27 @@ impl ApprovalCoordinator {
                 let after = before.edit(by, input.message.clone(), now)?;
                 (after, EventType::ResponseEdited, HistoryAction::Edited)
             }
-            Step::Submit => (before.submit(now)?, EventType::ResponseSubmitted, HistoryAction::Submitted),
+            Step::Submit => {
+                let after = before.submit(self.terms(&before).await?, now)?;
+                if after.status == ResponseStatus::Approved {
+                    (after, EventType::ResponseReleased, HistoryAction::Released)
+                } else {
+                    (after, EventType::ResponseSubmitted, HistoryAction::Submitted)
+                }
+            }
             Step::Withdraw => (before.withdraw(now)?, EventType::ResponseWithdrawn, HistoryAction::Withdrawn),
             Step::Approve(approval) => {
-                let after = before.approve(by, approval.notes.clone(), now)?;
+                let required = self.approvals_required(&before).await?;
+                let after = before.approve(by, approval.notes.clone(), required, now)?;
                 expect_revision(approval.revision, before.revision)?;
                 if before.stale && !approval.acknowledge_stale {
                     return Err(HubError::ResponseStale);
                 }
-                (after, EventType::ResponseApproved, HistoryAction::Approved)
+                if after.status == ResponseStatus::Approved {
+                    (after, EventType::ResponseApproved, HistoryAction::Approved)
+                } else {
+                    (after, EventType::ResponseApprovalAdded, HistoryAction::ApprovalAdded)
+                }
             }
             Step::Reject(rejection) => {
                 let after = before.reject(rejection.notes.clone(), now)?;
@@ -222,17 +239,23 @@ impl ApprovalCoordinator {
         .and(Write::InsertHistory(history(action, &after, caller)))
         .answering(caller, &after);
         match step {
-            Step::Approve(_) => commit = self.release(commit, &after, caller).await?,
+            Step::Submit | Step::Approve(_) if after.status == ResponseStatus::Approved => {
+                commit = self.release(commit, &after, caller).await?;
+            }
             Step::Submit if !has_reviewer(&after, &self.users.ask(ListApprovers).await?) => {
                 commit = self.fire(commit, &after, Timer::Escalation);
             }
-            Step::Submit | Step::Edit(_) | Step::Withdraw | Step::Reject(_) => {}
+            Step::Submit | Step::Approve(_) | Step::Edit(_) | Step::Withdraw | Step::Reject(_) => {}
         }
         self.writer.ask(commit).await?;
+        if event_type == EventType::ResponseApprovalAdded {
+            // It may have taken the last reviewer but one.
+            self.look_for_reviewers_again();
+        }
         Ok(after)
     }
 
-    /// What an approval sets off, in the approval's own transaction: the delivery of exactly this text, which joins
+    /// What an approval, or a release by policy, sets off in its own transaction: the delivery of exactly this text, which joins
     /// the conversation, and the inquiry is answered.
     async fn release(&self, commit: Commit, response: &Response, caller: &Caller) -> HubResult<Commit> {
         let inquiry = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
@@ -252,9 +275,7 @@ impl ApprovalCoordinator {
         let customer = self.customers.ask(GetCustomer(inquiry.customer_id)).await?;
         let customer =
             customer.ok_or(HubError::Conflict("The customer was deleted; there is nobody to reply to."))?;
-        let approver = caller.principal.user_id;
-        let delivery =
-            Delivery::of_approved(new_id(), response, approver, &inquiry, &customer, response.updated_at);
+        let delivery = Delivery::of_approved(new_id(), response, &inquiry, &customer, response.updated_at);
         let commit = commit.and(Write::InsertMessage(reply)).and(Write::InsertDelivery(delivery));
         let Some(answered) = inquiry.answered(response.updated_at) else { return Ok(commit) };
         let entity = (EntityType::Inquiry, inquiry.id);
@@ -351,6 +372,10 @@ fn history_of(action: HistoryAction, response: &Response) -> HistoryEntry {
     let (message, notes) = match action {
         HistoryAction::Created | HistoryAction::Edited => (Some(response.message.clone()), None),
         HistoryAction::Approved | HistoryAction::Rejected => (None, response.approval_notes.clone()),
+        HistoryAction::ApprovalAdded => {
+            (None, response.approvals.last().and_then(|approval| approval.notes.clone()))
+        }
+        HistoryAction::Released => (None, response.policy.clone()),
         HistoryAction::Submitted | HistoryAction::Withdrawn => (None, None),
         HistoryAction::Sent | HistoryAction::DeliveryFailed => (None, response.delivery_error.clone()),
     };

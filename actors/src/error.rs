@@ -2,7 +2,7 @@ use crate::domain::FieldError;
 use crate::domain::dead_letter::DeadLetterReason;
 use crate::domain::event::EntityType;
 use crate::domain::inquiry::InvalidInquiryMove;
-use crate::domain::response::InvalidTransition;
+use crate::domain::response::{CannotApprove, InvalidTransition};
 
 /// Everything a message to the hub can answer with instead of a result. Exhaustive: the HTTP layer maps each
 /// variant by name.
@@ -69,6 +69,17 @@ pub type HubResult<T> = Result<T, HubError>;
 impl HubError {
     pub fn invalid(pointer: &str, code: &str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(pointer, code, message)])
+    }
+}
+
+impl From<CannotApprove> for HubError {
+    fn from(error: CannotApprove) -> Self {
+        match error {
+            CannotApprove::Status(invalid) => Self::InvalidTransition(invalid),
+            CannotApprove::Already => {
+                Self::Conflict("You have approved it already; it takes another person.")
+            }
+        }
     }
 }
 

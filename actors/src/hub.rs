@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::customer_desk::CustomerDesk;
 use crate::dead_letter_desk::DeadLetterDesk;
 use crate::delivery_dispatcher::{DeliveryDispatcher, Dispatch, EMAIL, Route};
+use crate::domain::approval_policy::ApprovalPolicy;
 use crate::domain::delivery::RetryRule;
 use crate::housekeeper::Housekeeper;
 use crate::inquiry_desk::InquiryDesk;
@@ -45,7 +46,7 @@ use crate::user_desk::UserDesk;
 /// For closing the database when the actors have used up all the time.
 const CLOSING: Duration = Duration::from_millis(500);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HubSettings {
     /// Threads the actors share.
     pub threads: usize,
@@ -54,6 +55,8 @@ pub struct HubSettings {
     /// How failed deliveries are tried again.
     pub retry: RetryRule,
     pub timers: ApprovalTimers,
+    /// The first that matches a response applies to it.
+    pub policies: Arc<[ApprovalPolicy]>,
     /// Whether what waits is handed out. Not beside a hub that serves from the same SQLite file: it would not notice.
     pub hands_out: bool,
     /// How long an assigned inquiry may wait to be taken up; zero for as long as it takes.
@@ -195,6 +198,7 @@ impl Hub {
                 users: users.clone(),
                 retry: settings.retry,
                 timers: settings.timers,
+                policies: Arc::clone(&settings.policies),
                 approvers: Arc::default(),
                 balancer: assignment_balancer.clone(),
                 writer: writer.clone(),

@@ -11,7 +11,7 @@ use nexus_actors::domain::delivery::{Delivery, DeliveryConfirmed, DeliveryFailed
 use nexus_actors::domain::envelope::{Envelope, Refusal};
 use nexus_actors::domain::event::EventType;
 use nexus_actors::domain::inquiry::{Inquiry, NewInquiry, Priority};
-use nexus_actors::domain::response::{Response, ResponseStatus};
+use nexus_actors::domain::response::{GivenApproval, Response, ResponseStatus};
 use nexus_actors::domain::user::{Availability, Role, User};
 use nexus_actors::domain::{Event, Timestamp};
 use serde::Serialize;
@@ -48,8 +48,7 @@ impl Story {
         let customer = Customer::new(CUSTOMER, inbound.customer.clone().into_input(), None, after(0));
         let inquiry = inquiry(&inbound);
         let response = approved();
-        let delivery =
-            Delivery::of_approved(DELIVERY, &response, MANAGER, &inquiry, &customer, response.updated_at);
+        let delivery = Delivery::of_approved(DELIVERY, &response, &inquiry, &customer, response.updated_at);
         Self {
             outbound: delivery.message,
             confirmed: DeliveryConfirmed { delivery_id: DELIVERY, delivered_at: Some(after(31)) },
@@ -142,6 +141,7 @@ fn approved() -> Response {
         updated_at: after(30),
         status: ResponseStatus::Approved,
         approved_by: Some(MANAGER),
+        approvals: vec![GivenApproval { approved_by: MANAGER, approved_at: after(30), notes: None }],
         submitted_at: Some(after(20)),
         decided_at: Some(after(30)),
         ..Response::draft(RESPONSE, INQUIRY, text, CSO, after(15))

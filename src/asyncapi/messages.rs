@@ -151,6 +151,8 @@ const fn summary(event_type: EventType) -> &'static str {
         EventType::ResponseEdited => "A response has a new revision.",
         EventType::ResponseSubmitted => "A response waits for approval.",
         EventType::ResponseWithdrawn => "A response was taken back before it was decided on.",
+        EventType::ResponseReleased => "An approval policy let this revision go without anyone's approval.",
+        EventType::ResponseApprovalAdded => "A manager approved exactly this revision; another one has to.",
         EventType::ResponseApproved => "A manager approved exactly this revision; it is on its way.",
         EventType::ResponseRejected => "A manager rejected a response, and said why.",
         EventType::ResponseSent => "The channel has sent a response.",

@@ -2,6 +2,7 @@
 
 mod access;
 mod api_keys;
+mod approval_policies;
 mod audit;
 mod auth;
 mod body;
@@ -98,6 +99,7 @@ pub fn application(
                 .configure(customers::routes)
                 .configure(inquiries::routes)
                 .configure(responses::routes)
+                .configure(approval_policies::routes)
                 .configure(api_keys::routes)
                 .configure(inbound::routes)
                 .configure(deliveries::routes)

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::{
-    api_keys, audit, auth, customers, dead_letters, deliveries, health, inbound, inquiries, metrics,
-    notifications, pushes, responses, stats, users,
+    api_keys, approval_policies, audit, auth, customers, dead_letters, deliveries, health, inbound,
+    inquiries, metrics, notifications, pushes, responses, stats, users,
 };
 use crate::asyncapi;
 
@@ -36,6 +36,7 @@ use crate::asyncapi;
         inquiries::assign, inquiries::messages, inquiries::assignments,
         responses::list, responses::create, responses::read, responses::edit, responses::submit,
         responses::withdraw, responses::approve, responses::reject, responses::history,
+        approval_policies::explain,
         api_keys::list, api_keys::create, api_keys::revoke,
         inbound::take_in, deliveries::list, deliveries::confirm, deliveries::fail,
         dead_letters::list, dead_letters::read, dead_letters::replay, dead_letters::discard,

@@ -106,7 +106,8 @@ pub async fn edit(state: State, signed: Signed, id: PathId, body: Body) -> Resul
     advance(&state, signed, id.0, Action::EditResponse, input.map(Step::Edit)).await
 }
 
-/// Asks for approval.
+/// Asks for approval. Where a `sampled` approval policy applies and does not pick it, the response is released at once
+/// instead, and answered as `approved`.
 #[utoipa::path(post, path = "/api/v1/responses/{id}/submit", tag = "responses", security(("bearer" = [])),
     params(Id, IfMatch, IdempotencyKey),
     responses((status = 200, body = Response, headers(("ETag" = String))),
@@ -128,12 +129,14 @@ pub async fn withdraw(state: State, signed: Signed, id: PathId) -> Result<HttpRe
     advance(&state, signed, id.0, Action::WithdrawResponse, Ok(Step::Withdraw)).await
 }
 
-/// Approves exactly the current text, for anyone but those who wrote or edited it.
+/// Approves exactly the current text, for anyone but those who wrote or edited it. Where two people have to, it stays
+/// `pending_approval` after the first.
 #[utoipa::path(post, path = "/api/v1/responses/{id}/approve", tag = "responses", security(("bearer" = [])),
     params(Id, IfMatch, IdempotencyKey), request_body = Option<Approval>,
     responses((status = 200, body = Response, headers(("ETag" = String))),
         (status = 409, body = Problem, content_type = "application/problem+json",
-            description = "Not waiting for approval, or the revision named is not the current one"),
+            description = "Not waiting for approval, or for none of this caller; the revision named is not the \
+                current one; or the customer has written again"),
         EntityWriteProblems))]
 pub async fn approve(
     state: State,

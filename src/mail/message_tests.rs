@@ -25,8 +25,9 @@ fn reply(text: &str) -> OutboundMessage {
         },
         subject: "Re: Where is my order?".to_owned(),
         message: text.to_owned(),
-        approved_by: Uuid::nil(),
+        approved_by: Some(Uuid::nil()),
         approved_at: now(),
+        released_by: None,
     }
 }
 

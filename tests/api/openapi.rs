@@ -48,6 +48,7 @@ const ROUTES: &[&str] = &[
     "POST /responses/{id}/approve",
     "POST /responses/{id}/reject",
     "GET /responses/{id}/history",
+    "POST /approval-policies/explain",
     "POST /auth/ticket",
     "GET /ws",
     "GET /notifications",

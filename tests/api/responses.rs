@@ -1,6 +1,7 @@
 //! A reply from its first draft to the customer's eyes.
 
 mod four_eyes;
+mod policies;
 mod racing;
 mod stale;
 mod trail;

@@ -18,6 +18,8 @@ const NOT_IN_THE_DEMO: &[EventType] = &[
     EventType::CustomerDeleted,
     EventType::InquiryUpdated,
     EventType::InquiryMessageAdded,
+    EventType::ResponseReleased,
+    EventType::ResponseApprovalAdded,
     EventType::ResponseSent,
     EventType::ResponseDeliveryFailed,
     EventType::ResponseStale,

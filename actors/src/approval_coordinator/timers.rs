@@ -100,6 +100,11 @@ impl ApprovalCoordinator {
             .with_event(event)
     }
 
+    /// With the next sweep.
+    pub(super) fn look_for_reviewers_again(&self) {
+        *self.known_approvers() = None;
+    }
+
     fn known_approvers(&self) -> std::sync::MutexGuard<'_, Option<Vec<Uuid>>> {
         self.approvers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -112,7 +117,9 @@ fn event_type(timer: Timer) -> EventType {
     }
 }
 
-/// Whether there is anyone who did not write in it.
+/// Whether there are enough people who did not write in it and have not approved it yet.
 pub(super) fn has_reviewer(response: &Response, approvers: &[Uuid]) -> bool {
-    approvers.iter().any(|approver| !response.editors.contains(approver))
+    let may = |&&approver: &&Uuid| !response.is_written_by(approver) && !response.has_approval_of(approver);
+    let missing = usize::try_from(response.approvals_missing()).unwrap_or(usize::MAX);
+    approvers.iter().filter(may).count() >= missing
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::customer::Customer;
 use super::inquiry::Inquiry;
-use super::response::{Response, ResponseStatus};
+use super::response::Response;
 use super::text_enum::text_enum;
 use super::validation::{MAX_NOTES, present};
 use super::{Checks, FieldError, Timestamp};
@@ -32,8 +32,14 @@ pub struct OutboundMessage {
     pub to: Addressee,
     pub subject: String,
     pub message: String,
-    pub approved_by: Uuid,
+    /// Whose approval was the last one needed; null for what `policy` released without one.
+    #[schema(required)]
+    pub approved_by: Option<Uuid>,
+    /// When it was approved or released.
     pub approved_at: Timestamp,
+    /// The approval policy that released it; null where people approved it.
+    #[serde(default)]
+    pub released_by: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -163,11 +169,10 @@ impl RetryRule {
 pub struct ContradictingReport(pub DeliveryStatus);
 
 impl Delivery {
-    /// The delivery of a response that has just been approved, due at once.
+    /// The delivery of a response that has just been approved or released, due at once.
     pub fn of_approved(
         id: Uuid,
         response: &Response,
-        approved_by: Uuid,
         inquiry: &Inquiry,
         customer: &Customer,
         now: Timestamp,
@@ -193,8 +198,9 @@ impl Delivery {
             },
             subject,
             message: response.message.clone(),
-            approved_by,
+            approved_by: response.approved_by,
             approved_at: now,
+            released_by: released_by(response),
         };
         Self {
             id,
@@ -213,11 +219,12 @@ impl Delivery {
 
     /// The send gate: whether `response` is approved, and by its text, revision and approver this is what was.
     pub fn is_released_by(&self, response: &Response) -> bool {
-        response.status == ResponseStatus::Approved
+        response.is_approved()
             && response.id == self.message.response_id
             && response.revision == self.message.revision
             && response.message == self.message.message
-            && response.approved_by == Some(self.message.approved_by)
+            && response.approved_by == self.message.approved_by
+            && released_by(response) == self.message.released_by
     }
 
     /// To be handed to its channel at `time`, unless something else comes first.
@@ -309,6 +316,11 @@ impl Delivery {
     fn touched(&self, now: Timestamp) -> Self {
         Self { version: self.version + 1, updated_at: now, ..self.clone() }
     }
+}
+
+/// The policy, where nobody had to approve.
+fn released_by(response: &Response) -> Option<String> {
+    response.policy.clone().filter(|_| response.approvals_required == 0)
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ text_enum!(
         ResponseEdited = "response.edited",
         ResponseSubmitted = "response.submitted",
         ResponseWithdrawn = "response.withdrawn",
+        ResponseReleased = "response.released",
+        ResponseApprovalAdded = "response.approval_added",
         ResponseApproved = "response.approved",
         ResponseRejected = "response.rejected",
         ResponseSent = "response.sent",
@@ -87,6 +89,8 @@ impl EventType {
             | Self::ResponseEdited
             | Self::ResponseSubmitted
             | Self::ResponseWithdrawn
+            | Self::ResponseReleased
+            | Self::ResponseApprovalAdded
             | Self::ResponseApproved
             | Self::ResponseRejected
             | Self::ResponseSent

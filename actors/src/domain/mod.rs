@@ -4,6 +4,7 @@
 mod text_enum;
 
 pub mod api_key;
+pub mod approval_policy;
 pub mod assignment;
 pub mod audit;
 pub mod caller;

@@ -41,9 +41,10 @@ pub enum Audience {
 /// `None`: nobody.
 pub fn audience(event: &Event) -> Option<Audience> {
     match event.event_type {
-        EventType::ResponseSubmitted | EventType::ResponseStale | EventType::ResponseDeliveryFailed => {
-            Some(Audience::Roles(&[Role::Manager, Role::Admin]))
-        }
+        EventType::ResponseSubmitted
+        | EventType::ResponseApprovalAdded
+        | EventType::ResponseStale
+        | EventType::ResponseDeliveryFailed => Some(Audience::Roles(&[Role::Manager, Role::Admin])),
         EventType::ApprovalReminder => Some(Audience::Roles(&[Role::Manager])),
         EventType::ApprovalEscalated => Some(Audience::Roles(&[Role::Admin])),
         EventType::InquiryAssigned | EventType::InquiryReopened => user(event, "assignedTo"),
@@ -62,6 +63,7 @@ pub fn audience(event: &Event) -> Option<Audience> {
         | EventType::ResponseCreated
         | EventType::ResponseEdited
         | EventType::ResponseWithdrawn
+        | EventType::ResponseReleased
         | EventType::UserCreated
         | EventType::UserUpdated
         | EventType::UserPasswordChanged

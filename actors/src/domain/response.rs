@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::approval_policy::Terms;
 use super::text_enum::text_enum;
 use super::validation::{MAX_MESSAGE, MAX_NOTES, present};
 use super::{Checks, FieldError, Timestamp};
@@ -21,6 +22,10 @@ text_enum!(
         Edit = "edit",
         Submit = "submit",
         Withdraw = "withdraw",
+        // Together with a submission: a policy lets it go without anyone's approval.
+        Release = "release",
+        // An approval that another one must follow.
+        AddApproval = "add_approval",
         Approve = "approve",
         Reject = "reject",
         ConfirmDelivery = "confirm_delivery",
@@ -45,6 +50,7 @@ pub struct Response {
     pub responded_by: Uuid,
     /// Everyone whose words are or were in it, the author included. None of them may decide on it.
     pub editors: Vec<Uuid>,
+    /// Whose approval was the last one needed; null as well for what a policy released.
     #[schema(required)]
     pub approved_by: Option<Uuid>,
     /// The reviewer's notes with the latest decision.
@@ -60,6 +66,25 @@ pub struct Response {
     pub delivery_error: Option<String>,
     /// It waits for a decision, and the customer has written again since it was submitted.
     pub stale: bool,
+    /// The approval policy that applied when it was submitted; null for none.
+    #[schema(required)]
+    pub policy: Option<String>,
+    /// How many different people have to approve it. 0: `policy` released it as it was submitted.
+    pub approvals_required: i64,
+    /// Those given since it was submitted.
+    pub approvals: Vec<GivenApproval>,
+    /// `policy` picked it for approval, while others of its kind are released at once.
+    pub sampled: bool,
+}
+
+/// What one of the people who approved it had to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GivenApproval {
+    pub approved_by: Uuid,
+    pub approved_at: Timestamp,
+    #[schema(required)]
+    pub notes: Option<String>,
 }
 
 /// What becomes due for a submission that nobody decides on, once.
@@ -67,6 +92,16 @@ pub struct Response {
 pub enum Timer {
     Reminder,
     Escalation,
+}
+
+/// Why an approval is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotApprove {
+    #[error(transparent)]
+    Status(#[from] InvalidTransition),
+    /// The one needed next must be another person's.
+    #[error("the same person has approved it already")]
+    Already,
 }
 
 /// A move the life cycle does not have.
@@ -89,6 +124,14 @@ impl ResponseStatus {
             ResponseAction::Submit => match self {
                 Self::Draft | Self::DeliveryFailed => Some(Self::PendingApproval),
                 Self::PendingApproval | Self::Approved | Self::Rejected | Self::Sent => None,
+            },
+            ResponseAction::Release => match self {
+                Self::Draft | Self::DeliveryFailed => Some(Self::Approved),
+                Self::PendingApproval | Self::Approved | Self::Rejected | Self::Sent => None,
+            },
+            ResponseAction::AddApproval => match self {
+                Self::PendingApproval => Some(Self::PendingApproval),
+                Self::Draft | Self::Approved | Self::Rejected | Self::Sent | Self::DeliveryFailed => None,
             },
             ResponseAction::Withdraw => match self {
                 Self::PendingApproval => Some(Self::Draft),
@@ -138,6 +181,10 @@ impl Response {
             sent_at: None,
             delivery_error: None,
             stale: false,
+            policy: None,
+            approvals_required: 1,
+            approvals: Vec::new(),
+            sampled: false,
         }
     }
 
@@ -157,48 +204,101 @@ impl Response {
         Ok(edited)
     }
 
-    /// Opens a new round: what the last decision left behind is cleared.
-    pub fn submit(&self, now: Timestamp) -> Result<Self, InvalidTransition> {
+    /// Opens a new round under `terms`: what the last decision left behind is cleared. Terms that ask for nobody's
+    /// approval release it.
+    pub fn submit(&self, terms: Terms, now: Timestamp) -> Result<Self, InvalidTransition> {
+        let submitted = self.advance(ResponseAction::Submit, now)?;
+        let released = terms.approvals == 0;
+        let submitted = if released { self.advance(ResponseAction::Release, now)? } else { submitted };
         Ok(Self {
             submitted_at: Some(now),
             approved_by: None,
             approval_notes: None,
             decided_at: None,
             delivery_error: None,
-            ..self.advance(ResponseAction::Submit, now)?
+            policy: terms.policy,
+            approvals_required: terms.approvals,
+            approvals: Vec::new(),
+            sampled: terms.sampled,
+            ..submitted
         })
     }
 
     pub fn withdraw(&self, now: Timestamp) -> Result<Self, InvalidTransition> {
-        Ok(Self { submitted_at: None, ..self.advance(ResponseAction::Withdraw, now)? })
+        Ok(Self { submitted_at: None, approvals: Vec::new(), ..self.advance(ResponseAction::Withdraw, now)? })
     }
 
+    /// One more approval, of `required` that it takes by now; never fewer than it took when it was submitted. It
+    /// waits on until there are as many.
+    ///
+    /// # Errors
+    /// When it does not wait for one, or for none of `by`.
     pub fn approve(
         &self,
         by: Uuid,
         notes: Option<String>,
+        required: i64,
         now: Timestamp,
-    ) -> Result<Self, InvalidTransition> {
+    ) -> Result<Self, CannotApprove> {
+        let approved = self.advance(ResponseAction::Approve, now)?;
+        if self.has_approval_of(by) {
+            return Err(CannotApprove::Already);
+        }
+        let approvals_required = required.max(self.approvals_required);
+        let mut approvals = self.approvals.clone();
+        approvals.push(GivenApproval { approved_by: by, approved_at: now, notes: notes.clone() });
+        if count(&approvals) < approvals_required {
+            let waiting = self.advance(ResponseAction::AddApproval, now)?;
+            // Whoever comes next must have read it as well.
+            return Ok(Self { approvals, approvals_required, stale: self.stale, ..waiting });
+        }
         Ok(Self {
             approved_by: Some(by),
             approval_notes: notes,
             decided_at: Some(now),
-            ..self.advance(ResponseAction::Approve, now)?
+            approvals,
+            approvals_required,
+            ..approved
         })
+    }
+
+    pub fn has_approval_of(&self, user: Uuid) -> bool {
+        self.approvals.iter().any(|approval| approval.approved_by == user)
+    }
+
+    /// How many more people have to approve it.
+    pub fn approvals_missing(&self) -> i64 {
+        (self.approvals_required - count(&self.approvals)).max(0)
+    }
+
+    /// Whether everyone has agreed that it goes out: as many people as it takes, or a policy.
+    pub fn is_approved(&self) -> bool {
+        // Those approved by an earlier version of the hub have no list.
+        let given = count(&self.approvals).max(i64::from(self.approved_by.is_some()));
+        let released = self.approvals_required == 0 && self.policy.is_some();
+        self.status == ResponseStatus::Approved && given >= self.approvals_required && (given > 0 || released)
     }
 
     pub fn reject(&self, notes: String, now: Timestamp) -> Result<Self, InvalidTransition> {
         Ok(Self {
+            approvals: Vec::new(),
             approval_notes: Some(notes),
             decided_at: Some(now),
             ..self.advance(ResponseAction::Reject, now)?
         })
     }
 
-    /// The customer has written again. `None` where that changes nothing.
+    /// The customer has written again: whoever has approved it did not know. `None` where that changes nothing.
     pub fn outdated(&self, now: Timestamp) -> Option<Self> {
-        let waits = self.status == ResponseStatus::PendingApproval && !self.stale;
-        waits.then(|| Self { stale: true, version: self.version + 1, updated_at: now, ..self.clone() })
+        let fresh = !self.stale || !self.approvals.is_empty();
+        let changes = self.status == ResponseStatus::PendingApproval && fresh;
+        changes.then(|| Self {
+            stale: true,
+            approvals: Vec::new(),
+            version: self.version + 1,
+            updated_at: now,
+            ..self.clone()
+        })
     }
 
     /// The customer's gateway has sent it, at `sent_at`.
@@ -224,6 +324,10 @@ impl Response {
             None => Err(InvalidTransition { from: self.status, attempted: action }),
         }
     }
+}
+
+fn count(approvals: &[GivenApproval]) -> i64 {
+    i64::try_from(approvals.len()).unwrap_or(i64::MAX)
 }
 
 /// `POST /responses`.
@@ -324,6 +428,10 @@ text_enum!(HistoryAction {
     Edited = "edited",
     Submitted = "submitted",
     Withdrawn = "withdrawn",
+    // By a policy, without anyone's approval.
+    Released = "released",
+    // Another one is needed.
+    ApprovalAdded = "approval_added",
     Approved = "approved",
     Rejected = "rejected",
     Sent = "sent",

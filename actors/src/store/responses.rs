@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
-use sqlx::{AssertSqlSafe, QueryBuilder, query, query_as};
+use sqlx::{AssertSqlSafe, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::bind::from_row;
@@ -33,7 +33,7 @@ pub const HISTORY_SORTS: &[Sort] =
 const LIST: ListSql = ListSql {
     select: "t.id, t.version, t.created_at, t.updated_at, t.inquiry_id, t.message, t.revision, t.status, \
         t.responded_by, t.editors, t.approved_by, t.approval_notes, t.submitted_at, t.decided_at, t.sent_at, \
-        t.delivery_error, t.stale",
+        t.delivery_error, t.stale, t.policy, t.approvals_required, t.approvals, t.sampled",
     from: "responses t",
     sorts: SORTS,
 };
@@ -155,6 +155,26 @@ impl Handler<ListPending> for ResponseStore {
     }
 }
 
+/// Whether a policy has picked a reply to this inquiry for approval, and nobody has approved one that was picked.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "HubResult<bool>")]
+pub struct IsPicked {
+    pub inquiry_id: Uuid,
+}
+
+impl Handler<IsPicked> for ResponseStore {
+    type Result = ResponseFuture<HubResult<bool>>;
+
+    fn handle(&mut self, IsPicked { inquiry_id }: IsPicked, _: &mut Self::Context) -> Self::Result {
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            const SQL: &str = "select exists (select 1 from responses where inquiry_id = $1 and sampled \
+                and status not in ('approved', 'sent'))";
+            read!(&db, |pool| query_scalar(SQL).bind(inquiry_id).fetch_one(pool).await).map_err(failed)
+        })
+    }
+}
+
 /// Of these inquiries. Past the cache.
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Vec<Response>>")]
@@ -242,7 +262,8 @@ impl Handler<ListHistory> for ResponseStore {
 
 from_row!(Response {
     id, version, created_at, updated_at, inquiry_id, message, revision, status, responded_by, approved_by,
-    approval_notes, submitted_at, decided_at, sent_at, delivery_error, stale; json editors
+    approval_notes, submitted_at, decided_at, sent_at, delivery_error, stale, policy,
+    approvals_required, sampled; json editors, approvals
 });
 
 from_row!(HistoryEntry { id, created_at, response_id, action, revision, message, notes, actor_id });
@@ -270,7 +291,8 @@ pub(super) async fn insert(work: &mut Work, response: &Response) -> HubResult<()
 pub(super) async fn update(work: &mut Work, response: &Response) -> HubResult<()> {
     const SQL: &str = "update responses set version = $2, updated_at = $4, message = $5, revision = $6, \
         status = $7, editors = $8, approved_by = $9, approval_notes = $10, submitted_at = $11, decided_at = $12, \
-        sent_at = $13, delivery_error = $14, stale = $15, \
+        sent_at = $13, delivery_error = $14, stale = $15, policy = $16, approvals_required = $17, \
+        approvals = $18, sampled = $19, \
         reminded_at = case when submitted_at is not distinct from $11 then reminded_at end, \
         escalated_at = case when submitted_at is not distinct from $11 then escalated_at end \
         where id = $1 and version = $3";
@@ -290,6 +312,10 @@ pub(super) async fn update(work: &mut Work, response: &Response) -> HubResult<()
         .bind(response.sent_at)
         .bind(response.delivery_error.as_deref())
         .bind(response.stale)
+        .bind(response.policy.as_deref())
+        .bind(response.approvals_required)
+        .bind(Json(&response.approvals))
+        .bind(response.sampled)
         .execute(connection)
         .await
         .map(|done| done.rows_affected()))

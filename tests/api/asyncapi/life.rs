@@ -17,7 +17,13 @@ use uuid::Uuid;
 use super::schemas::{Schemas, expect_valid};
 use crate::harness::{Client, PASSWORD, TestHub, on_both_engines, path};
 
-on_both_engines!(everything_that_is_published_is_as_the_document_says);
+on_both_engines!(with POLICIES; everything_that_is_published_is_as_the_document_says);
+
+const POLICIES: &[(&str, &str)] = &[(
+    "NEXUS__APPROVAL__POLICIES",
+    r#"[{"name": "legal", "category": ["legal"], "requires": "two_approvals"},
+        {"name": "most", "category": ["chatter"], "requires": "sampled", "percentage": 1}]"#,
+)];
 
 async fn everything_that_is_published_is_as_the_document_says(hub: &TestHub) {
     listen(hub).await;
@@ -25,6 +31,7 @@ async fn everything_that_is_published_is_as_the_document_says(hub: &TestHub) {
     customers(&admin, &cso).await;
     inquiries(&admin, &cso).await;
     responses(hub, &admin, &cso, &manager).await;
+    policies(hub, &admin, &cso, &manager).await;
     dead_letters(hub).await;
     goes_away(&cso).await;
     nobody_decides(hub, &admin, &cso).await;
@@ -41,7 +48,7 @@ async fn everything_that_is_published_is_as_the_document_says(hub: &TestHub) {
     assert_eq!(seen, all.map(ToString::to_string).collect(), "something did not happen");
 
     let deliveries = texts(hub, "select cast(message as text) from deliveries").await;
-    assert_eq!(deliveries.len(), 2);
+    assert_eq!(deliveries.len(), 3);
     for delivery in deliveries {
         let message: OutboundMessage = serde_json::from_str(&delivery).unwrap();
         let schema = schemas.of_message("OutboundDelivery", "payload");
@@ -97,6 +104,23 @@ async fn responses(hub: &TestHub, admin: &Client, cso: &Client, manager: &Client
     for (response, status) in [(response, "sent"), (unlucky, "delivery_failed")] {
         assert_eq!(admin.get(&response).await.expect(200)["status"], status);
     }
+}
+
+/// One approval of two, and one that goes without any.
+async fn policies(hub: &TestHub, admin: &Client, cso: &Client, manager: &Client) {
+    let submitted = async |category: &str| {
+        let customer = hub.customer(admin).await;
+        let inquiry =
+            json!({"customerId": customer["id"], "subject": "S", "message": "M", "category": category});
+        let inquiry = admin.post("/inquiries", inquiry).await.expect(201);
+        let draft = json!({"inquiryId": inquiry["id"], "message": "Yes."});
+        let draft = path("responses", &cso.post("/responses", draft).await.expect(201));
+        cso.act(&format!("{draft}/submit")).await.expect(200)
+    };
+    let legal = path("responses", &submitted("legal").await);
+    manager.act(&format!("{legal}/approve")).await.expect(200);
+    // One in a hundred is picked.
+    while submitted("chatter").await["status"] != "approved" {}
 }
 
 /// Of the one delivery that is pending.

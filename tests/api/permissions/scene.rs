@@ -71,6 +71,9 @@ impl Scene {
             "POST /responses" => json!({"inquiryId": self.inquiry, "message": "M"}),
             "PUT /responses/{id}" => json!({"message": "M"}),
             "POST /responses/{id}/approve" | "POST /responses/{id}/reject" => json!({"notes": "N"}),
+            "POST /approval-policies/explain" => {
+                json!({"responseId": self.objects[&("GET /responses/{id}", Tie::Own)]})
+            }
             "POST /auth/register" => {
                 json!({"email": email, "password": PASSWORD, "role": "admin", "firstName": "G", "lastName": "H"})
             }
