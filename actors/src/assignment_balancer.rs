@@ -1,11 +1,14 @@
 //! Decides which CSO gets an inquiry, and takes waiting ones up when someone has room.
 
+mod promises;
+
 use std::time::Duration;
 
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture,
 };
 
+use self::promises::Promises;
 use crate::clock::{Clock, new_id};
 use crate::domain::assignment::{Assignment, Candidate, Decision, Reason, Wanted, choose};
 use crate::domain::event::{EntityType, EventType};
@@ -17,6 +20,8 @@ use crate::store::inquiries::{InquiryStore, ListNotTakenUp, ListWaiting, Waiting
 use crate::store::users::{ListCandidates, UserStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
 
+pub use self::promises::Promise;
+
 /// How often the queue is looked at without being told to: for room that appeared on another instance.
 const SWEEP: Duration = Duration::from_secs(5);
 /// Waiting inquiries read in one go.
@@ -25,7 +30,7 @@ const BATCH: i64 = 100;
 /// Whom inquiries should go to, by the rules of contract section 7: one decision for each, in the same order. Decides,
 /// changes nothing.
 #[derive(Clone, Debug, Message)]
-#[rtype(result = "HubResult<Vec<Decision>>")]
+#[rtype(result = "HubResult<(Vec<Decision>, Promise)>")]
 pub struct ChooseAssignees(pub Vec<Seeking>);
 
 /// An inquiry in need of someone.
@@ -38,9 +43,14 @@ pub struct Seeking {
 }
 
 impl Seeking {
-    pub(crate) async fn choose(self, balancer: &Mailbox<AssignmentBalancer>) -> HubResult<Decision> {
-        let decision = balancer.ask(ChooseAssignees(vec![self])).await?.pop();
-        decision.ok_or_else(|| HubError::Internal("no decision for an inquiry".to_owned()))
+    pub(crate) async fn choose(
+        self,
+        balancer: &Mailbox<AssignmentBalancer>,
+    ) -> HubResult<(Decision, Promise)> {
+        let (mut decisions, promise) = balancer.ask(ChooseAssignees(vec![self])).await?;
+        let decision = decisions.pop();
+        let decision = decision.ok_or_else(|| HubError::Internal("no decision for an inquiry".to_owned()))?;
+        Ok((decision, promise))
     }
 }
 
@@ -51,6 +61,7 @@ pub struct TakeUpWaiting;
 
 pub struct AssignmentBalancer {
     desk: Balance,
+    promises: Promises,
     /// A sweep is under way; another nudge waits for the next.
     sweeping: bool,
     again: bool,
@@ -70,7 +81,7 @@ pub(crate) struct Balance {
 
 impl AssignmentBalancer {
     pub(crate) fn new(desk: Balance) -> Self {
-        Self { desk, sweeping: false, again: false }
+        Self { desk, promises: Promises::default(), sweeping: false, again: false }
     }
 
     fn sweep(&mut self, ctx: &mut Context<Self>) {
@@ -113,11 +124,11 @@ impl Actor for AssignmentBalancer {
 impl Supervised for AssignmentBalancer {}
 
 impl Handler<ChooseAssignees> for AssignmentBalancer {
-    type Result = ResponseFuture<HubResult<Vec<Decision>>>;
+    type Result = ResponseFuture<HubResult<(Vec<Decision>, Promise)>>;
 
     fn handle(&mut self, ChooseAssignees(seeking): ChooseAssignees, _: &mut Self::Context) -> Self::Result {
-        let desk = self.desk.clone();
-        Box::pin(async move { desk.choose_for(&seeking).await })
+        let (desk, promises) = (self.desk.clone(), self.promises.clone());
+        Box::pin(async move { desk.choose_for(&seeking, &promises).await })
     }
 }
 
@@ -198,8 +209,14 @@ impl Balance {
 
     /// Goes through those that seek and those that wait already in the order of the queue, and counts what a waiting
     /// one will take as if it had been taken up: a sweep is about to.
-    async fn choose_for(&self, seeking: &[Seeking]) -> HubResult<Vec<Decision>> {
+    async fn choose_for(
+        &self,
+        seeking: &[Seeking],
+        promises: &Promises,
+    ) -> HubResult<(Vec<Decision>, Promise)> {
+        let turn = promises.turn().await?;
         let mut candidates = self.users.ask(ListCandidates).await?;
+        turn.count(&mut candidates);
         let queued = seeking.iter().any(|one| one.place.is_some());
         let waiting = if queued && candidates.iter().any(Candidate::has_room) {
             self.inquiries.ask(ListWaiting { after: None, limit: BATCH }).await?
@@ -227,7 +244,9 @@ impl Balance {
             decisions.push((index, decision));
         }
         decisions.sort_by_key(|(index, _)| *index);
-        Ok(decisions.into_iter().map(|(_, decision)| decision).collect())
+        let decisions: Vec<Decision> = decisions.into_iter().map(|(_, decision)| decision).collect();
+        let promise = turn.promise(decisions.iter());
+        Ok((decisions, promise))
     }
 
     async fn assign(&self, one: &Waiting, decision: Decision, now: Timestamp) -> HubResult<()> {

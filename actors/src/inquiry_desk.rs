@@ -167,7 +167,7 @@ impl InquiryDesk {
         let (category, place) = (inquiry.category.clone(), Some(inquiry.place()));
         let wanted = Wanted { category, own_cso: customer.assigned_to, lapsed_by: None };
         let seeking = Seeking { wanted, place };
-        let decision = seeking.choose(&self.balancer).await?;
+        let (decision, promise) = seeking.choose(&self.balancer).await?;
         inquiry.assigned_to = decision.assignee;
         inquiry.assigned_at = decision.assignee.map(|_| now);
 
@@ -200,26 +200,27 @@ impl InquiryDesk {
             ));
         }
         self.writer.ask(commit).await?;
+        drop(promise);
         Ok(inquiry)
     }
 
     async fn assign(&self, caller: &Caller, id: Uuid, to: Assignee) -> HubResult<Inquiry> {
         let before = self.load(caller, id, Action::AssignInquiry).await?;
-        let (decision, by, load) = match to {
+        let (decision, promise, by, load) = match to {
             Assignee::User(user) => {
                 assignable(&self.users, user).await?;
                 let decision = Decision::without_choice(Some(user), Reason::Manual);
-                (decision, Some(caller.principal.user_id), LoadRule::Any)
+                (decision, None, Some(caller.principal.user_id), LoadRule::Any)
             }
             Assignee::Auto => {
                 let customer = self.customers.ask(GetCustomer(before.customer_id)).await?;
                 let own_cso = customer.and_then(|customer| customer.assigned_to);
                 let wanted = Wanted { category: before.category.clone(), own_cso, lapsed_by: None };
                 let seeking = Seeking { wanted, place: None };
-                let mut decision = seeking.choose(&self.balancer).await?;
+                let (mut decision, promise) = seeking.choose(&self.balancer).await?;
                 // Nobody better: it stays where it is.
                 decision.assignee = decision.assignee.or(before.assigned_to);
-                (decision, None, LoadRule::WithinCapacity)
+                (decision, Some(promise), None, LoadRule::WithinCapacity)
             }
         };
         let now = self.clock.now();
@@ -230,6 +231,7 @@ impl InquiryDesk {
             .and(Write::InsertAssignment(Assignment::of(new_id(), id, decision, by, now)))
             .answering(caller, &after);
         self.writer.ask(commit).await?;
+        drop(promise);
         Ok(after)
     }
 

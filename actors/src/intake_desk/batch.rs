@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{IntakeDesk, TakeIn, Taken};
-use crate::assignment_balancer::{ChooseAssignees, Seeking};
+use crate::assignment_balancer::{ChooseAssignees, Promise, Seeking};
 use crate::clock::new_id;
 use crate::domain::assignment::{Assignment, Decision, Wanted};
 use crate::domain::customer::{Customer, email_key};
@@ -30,7 +30,7 @@ impl IntakeDesk {
         let known = self.intake.ask(FindBelongings(messages.iter().map(sought).collect())).await?;
         let mut batch = Batch::new(known, self.clock.now());
         let places: Vec<_> = messages.iter().map(|message| batch.place(message)).collect();
-        let decisions = self.decide(&batch).await?;
+        let (decisions, promise) = self.decide(&batch).await?;
         let present = self.who_is_there(&batch).await?;
         let pending = self.what_waits(&batch).await?;
         batch.assign(decisions);
@@ -50,16 +50,18 @@ impl IntakeDesk {
             }
             _ => None,
         };
-        match self.writer.ask(Commit { settle, ..batch.into_commit() }).await {
+        let outcome = self.writer.ask(Commit { settle, ..batch.into_commit() }).await;
+        drop(promise);
+        match outcome {
             // The same customer wrote to two instances at once; the other message made them.
             Err(HubError::Taken { .. }) => Err(HubError::Contended),
             outcome => outcome.map(|()| (taken, waits)),
         }
     }
 
-    async fn decide(&self, batch: &Batch) -> HubResult<Vec<Decision>> {
+    async fn decide(&self, batch: &Batch) -> HubResult<(Vec<Decision>, Option<Promise>)> {
         if batch.opened.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
         let seeking = batch.opened.iter().filter_map(|id| batch.states.get(id)).map(|state| Seeking {
             wanted: Wanted {
@@ -69,7 +71,8 @@ impl IntakeDesk {
             },
             place: Some(state.after.place()),
         });
-        self.balancer.ask(ChooseAssignees(seeking.collect())).await
+        let (decisions, promise) = self.balancer.ask(ChooseAssignees(seeking.collect())).await?;
+        Ok((decisions, Some(promise)))
     }
 
     /// Of those who have the inquiries that are written to again, whoever still works here.
