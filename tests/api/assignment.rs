@@ -4,9 +4,16 @@ mod capacity;
 mod lapses;
 mod waiting;
 
-use nexus_actors::domain::user::Role;
-use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use nexus_actors::domain::user::Role;
+use nexus_actors::store::Db;
+use serde_json::{Value, json};
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::harness::{Client, TestHub, on_both_engines, path};
@@ -53,6 +60,37 @@ pub async fn load(reader: &Client, cso: &Client) -> i64 {
 pub async fn decisions(reader: &Client, inquiry: &Value) -> Vec<Value> {
     let list = reader.get(&format!("{}/assignments", path("inquiries", inquiry))).await.expect(200);
     list["data"].as_array().unwrap().clone()
+}
+
+/// Open inquiries of each CSO who has any, counted behind the hub's back.
+pub async fn held(hub: &TestHub) -> HashMap<Uuid, i64> {
+    const HELD: &str = "select assigned_to, count(*) from inquiries \
+        where status in ('pending', 'in_progress') and assigned_to is not null group by assigned_to";
+    rows(hub, HELD).await.into_iter().collect()
+}
+
+pub async fn rows<T>(hub: &TestHub, sql: &'static str) -> Vec<T>
+where
+    T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+{
+    match &hub.app.hub.storage.db {
+        Db::Postgres(pool) => sqlx::query_as(sql).fetch_all(pool).await.unwrap(),
+        Db::Sqlite { reads, .. } => sqlx::query_as(sql).fetch_all(reads).await.unwrap(),
+    }
+}
+
+/// Does something, and looks again and again meanwhile.
+pub async fn watched<T>(doing: impl Future<Output = T>, mut look: impl AsyncFnMut()) -> T {
+    let looking = async {
+        loop {
+            look().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    match select(std::pin::pin!(doing), std::pin::pin!(looking)).await {
+        Either::Left((done, _)) => done,
+        Either::Right((never, _)) => never,
+    }
 }
 
 async fn a_manager_assigns_by_hand_to_any_active_cso(hub: &TestHub) {
