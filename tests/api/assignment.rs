@@ -3,6 +3,7 @@
 mod capacity;
 mod lapses;
 mod waiting;
+mod week;
 
 use std::collections::HashMap;
 use std::time::Duration;
