@@ -27,7 +27,7 @@ use nexus_actors::domain::Timestamp;
 use nexus_actors::domain::customer::CustomerStatus;
 use nexus_actors::domain::inquiry::InquiryStatus;
 use nexus_actors::domain::response::ResponseStatus;
-use nexus_actors::domain::stats::Stats;
+use nexus_actors::domain::stats::{Stats, StatsRange};
 use nexus_actors::domain::user::Availability;
 use nexus_actors::store::inquiries::ListWaiting;
 use nexus_actors::store::stats::ReadStats;
@@ -85,7 +85,8 @@ async fn fill(hub: &Hub, end: Timestamp, password: &str) -> HubResult<Loaded> {
 }
 
 async fn stats(hub: &Hub) -> HubResult<Stats> {
-    hub.stats.ask(ReadStats { of: None, now: hub.clock.now() }).await
+    let now = hub.clock.now();
+    hub.stats.ask(ReadStats { of: None, range: StatsRange::usual(now), now }).await
 }
 
 /// Some 98 random bits, in characters that are not taken for each other.

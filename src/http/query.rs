@@ -69,22 +69,28 @@ impl Query {
     /// Reads a list's parameters, of which `filters` are known besides paging. A cursor brings its own filters
     /// and order; naming others next to it is refused.
     pub fn list(&self, filters: &[&str]) -> Result<Params, HttpError> {
+        let known: Vec<_> = PAGING.iter().chain(filters).copied().collect();
+        let mut params = self.only(&known)?;
+        params.cursor = match params.values.remove("cursor") {
+            Some(text) => Some(Cursor::decode(&text).ok_or_else(foreign_cursor)?),
+            None => None,
+        };
+        params.adopt_cursor(filters)?;
+        Ok(params)
+    }
+
+    /// Reads the parameters of what is no list. [`Params::finish`] goes behind the last.
+    pub fn only(&self, known: &[&str]) -> Result<Params, HttpError> {
         let mut values = BTreeMap::new();
         let mut errors = Vec::new();
         for (name, value) in decode(&self.0)? {
-            if !PAGING.contains(&name.as_str()) && !filters.contains(&name.as_str()) {
-                errors.push(error(&name, "unknown_parameter", "is not a parameter of this list"));
+            if !known.contains(&name.as_str()) {
+                errors.push(error(&name, "unknown_parameter", "is not a parameter here"));
             } else if values.insert(name.clone(), value).is_some() {
                 errors.push(error(&name, "duplicate", "must be given once"));
             }
         }
-        let cursor = match values.remove("cursor") {
-            Some(text) => Some(Cursor::decode(&text).ok_or_else(foreign_cursor)?),
-            None => None,
-        };
-        let mut params = Params { values, cursor, errors };
-        params.adopt_cursor(filters)?;
-        Ok(params)
+        Ok(Params { values, cursor: None, errors })
     }
 }
 
@@ -129,6 +135,11 @@ impl Params {
             Some("none") => Ok(Some(AssigneeFilter::Nobody)),
             _ => Ok(self.id(name)?.map(AssigneeFilter::User)),
         }
+    }
+
+    /// `Err` with everything that was wrong with the query.
+    pub fn finish(self) -> Result<(), HttpError> {
+        if self.errors.is_empty() { Ok(()) } else { Err(HubError::Invalid(self.errors).into()) }
     }
 
     /// The page asked for; `Err` with everything that was wrong with the query.

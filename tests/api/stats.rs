@@ -1,5 +1,8 @@
 //! `GET /stats`: what it counts, and for whom.
 
+mod percentiles;
+mod ranges;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,13 +28,18 @@ async fn submitted(by: &Client, inquiry: &Value) -> Value {
 }
 
 async fn an_empty_hub_counts_nothing(hub: &TestHub) {
+    let nothing = json!({"count": 0, "averageSeconds": null, "p50Seconds": null, "p90Seconds": null});
     let expected = json!({
+        "range": {"from": "2100-05-02T08:00:00.001Z", "to": "2100-06-01T08:00:00.001Z"},
         "customers": {"active": 0, "inactive": 0, "suspended": 0},
         "inquiries": {"pending": 0, "in_progress": 0, "responded": 0, "closed": 0},
         "responses": {"draft": 0, "pending_approval": 0, "approved": 0, "rejected": 0, "sent": 0, "delivery_failed": 0},
         "approvalQueue": {"length": 0, "oldestAgeSeconds": null},
-        "timeToDecision": {"count": 0, "averageSeconds": null},
-        "csos": []
+        "inflow": {"created": 0, "responded": 0},
+        "timeToFirstResponse": nothing,
+        "timeToDecision": nothing,
+        "csos": [],
+        "fairness": null
     });
     for client in [hub.admin().await, hub.manager().await] {
         assert_eq!(stats(&client).await, expected);
@@ -98,10 +106,11 @@ async fn the_approval_queue_and_the_time_to_decision_are_measured(hub: &TestHub)
     let told = stats(&manager).await;
     assert_eq!(told["approvalQueue"], json!({"length": 1, "oldestAgeSeconds": 100}));
     assert_eq!(told["timeToDecision"]["count"], 2);
-    // 300 s and 200.5 s.
-    let average = told["timeToDecision"]["averageSeconds"].as_f64().unwrap();
-    assert!((average - 250.25).abs() < 0.001, "{average}");
-    hub.clock.advance(Duration::from_secs(30 * 24 * 3_600));
+    assert_eq!(
+        told["timeToDecision"],
+        json!({"count": 2, "averageSeconds": 250.25, "p50Seconds": 200.5, "p90Seconds": 300.0})
+    );
+    hub.clock.advance(Duration::from_millis(30 * 24 * 3_600_000 - 1));
     let manager = hub.sign_in(&email, PASSWORD).await;
     assert_eq!(
         stats(&manager).await["timeToDecision"]["count"],
@@ -109,7 +118,7 @@ async fn the_approval_queue_and_the_time_to_decision_are_measured(hub: &TestHub)
         "the last 30 days, the first moment included"
     );
     hub.clock.advance(Duration::from_millis(1));
-    assert_eq!(stats(&manager).await["timeToDecision"], json!({"count": 0, "averageSeconds": null}));
+    assert_eq!(stats(&manager).await["timeToDecision"]["count"], 0);
 }
 
 async fn the_load_of_each_cso_is_told(hub: &TestHub) {
@@ -131,11 +140,21 @@ async fn the_load_of_each_cso_is_told(hub: &TestHub) {
     one.patch(&close, json!({"status": "closed"})).await.expect(200);
     let load = |who: &Client, last: &str, availability: &str, open: i64, max: i64| {
         json!({"userId": who.id, "firstName": "Test", "lastName": last, "availability": availability,
-            "openInquiries": open, "maxOpenInquiries": max})
+            "openInquiries": open, "maxOpenInquiries": max, "load": open as f64 / max as f64, "throughput": 0,
+            "answered": 0})
     };
     let expected = json!([load(&one, "Alpha", "online", 1, 7), load(&two, "Beta", "away", 1, 20)]);
-    assert_eq!(stats(&admin).await["csos"], expected);
-    assert_eq!(stats(&two).await["csos"], json!([expected[1]]));
+    let told = stats(&admin).await;
+    assert_eq!((&told["csos"], &told["fairness"]), (&expected, &json!(1.0)), "one of them is away");
+    patch(&two, json!({"availability": "online"})).await;
+    let uneven = stats(&admin).await["fairness"].as_f64().unwrap();
+    let (high, low) = (1.0 / 7.0, 1.0 / 20.0);
+    assert!((uneven - high / ((high + low) / 2.0)).abs() < 1e-9, "{uneven}");
+    patch(&one, json!({"maxOpenInquiries": 0})).await;
+    assert_eq!(stats(&admin).await["csos"][0]["load"], Value::Null);
+    let own = stats(&two).await;
+    assert_eq!((own["csos"].as_array().unwrap().len(), &own["csos"][0]["userId"]), (1, &json!(two.id)));
+    assert_eq!(own["fairness"], Value::Null);
 }
 
 async fn a_cso_sees_their_own_figures_only(hub: &TestHub) {

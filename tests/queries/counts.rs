@@ -33,7 +33,7 @@ const READS: &[(&str, usize, usize)] = &[
     ("/customers/{customer}", 0, 3),
     ("/inquiries/{inquiry}", 0, 3),
     ("/responses/{response}", 0, 3),
-    ("/stats", 6, 8),
+    ("/stats", 8, 10),
     ("//health/live", 0, 0),
     ("//health/ready", 0, 0),
     ("//health", 1, 1),

@@ -2,10 +2,10 @@
 
 use nexus_actors::domain::user::Role;
 use nexus_actors::store::Db;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool, Row, SqlitePool};
 
-use crate::harness::{Engine, TestHub, id_of, path};
+use crate::harness::{Client, Engine, TestHub, id_of, path};
 use crate::{listening, statements};
 
 /// Requests and the index their rows come by: in their order where there is no second one, or else what finds them.
@@ -53,6 +53,85 @@ const SORTED: &[(&str, &str)] = &[
     ("/customers?assignedTo=none", "customers_by_assignee"),
 ];
 
+/// The statements of `/stats` by their beginnings, with an index each is answered by, or one of two.
+const STATS: &[(&str, &str)] = &[
+    ("select status, count(*) as count from inquiries", "inquiries_by_status|inquiries_by_assignee_status"),
+    ("select status, count(*) as count from responses", "responses_by_status|responses_by_author_status"),
+    ("select min(submitted_at)", "responses_by_status"),
+    ("select (select count(*) from inquiries", "inquiries_by_created"),
+    ("select (select count(*) from inquiries", "messages_released"),
+    ("select u.id as user_id", "messages_released"),
+    ("select u.id as user_id", "first_responses_by_time"),
+    (TIMES, "first_responses_by_time"),
+    (TIMES, "responses_by_decision"),
+];
+const TIMES: &str = "select count(*) as count, cast(avg(millis)";
+
+/// As a CSO asks for them.
+const OWN_STATS: &[(&str, &str)] = &[
+    ("select status, count(*) as count from customers", "customers_by_assignee"),
+    ("select status, count(*) as count from inquiries", "inquiries_by_assignee_status"),
+    ("select status, count(*) as count from responses", "responses_by_author_status"),
+    ("select (select count(*) from inquiries", "inquiries_by_assignee"),
+    ("select (select count(*) from inquiries", "messages_released"),
+    ("select u.id as user_id", "messages_released"),
+    ("select u.id as user_id", "first_responses_by_time"),
+    (TIMES, "first_responses_by_time"),
+];
+
+#[test]
+fn statistics_read_no_table_whole_embedded() {
+    listening(Engine::Embedded, &[], |hub| Box::pin(read_no_table_whole(hub)));
+}
+
+#[test]
+fn statistics_read_no_table_whole_full() {
+    listening(Engine::Full, &[], |hub| Box::pin(read_no_table_whole(hub)));
+}
+
+async fn read_no_table_whole(hub: &TestHub) {
+    let (admin, cso) = (hub.admin().await, hub.cso().await);
+    populate(hub, &admin, &cso).await;
+    if let Db::Postgres(pool) = &hub.app.hub.storage.db {
+        // An index alone can answer for what is known to be visible to all.
+        sqlx::raw_sql("vacuum analyze").execute(pool).await.unwrap();
+    }
+    let mut wrong = Vec::new();
+    for (caller, expected) in [(&admin, STATS), (&cso, OWN_STATS)] {
+        let said = statements(caller, "/stats").await;
+        let mut plans = Vec::new();
+        for sql in said {
+            let plan = match &hub.app.hub.storage.db {
+                Db::Postgres(pool) => explained_by_postgres(pool, &sql, false).await,
+                Db::Sqlite { reads, .. } => explained_by_sqlite(reads, &sql).await,
+            };
+            if reads_a_table_whole(&plan) {
+                wrong.push(format!("{sql}\n{plan}"));
+            }
+            plans.push((sql, plan));
+        }
+        for (beginning, index) in expected {
+            let mut these = plans.iter().filter(|(sql, _)| sql.starts_with(beginning));
+            let is_it = |word: &str| index.split('|').any(|index| index == word);
+            if !these.any(|(_, plan)| plan.split([' ', '\n']).any(is_it)) {
+                wrong.push(format!("{beginning}… does not use {index}: {plans:#?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{:?}\n{}", hub.engine, wrong.join("\n"));
+}
+
+/// Of the tables that grow with every inquiry, no row is read but by an index. Counts of all there is read an index
+/// whole, and no row.
+fn reads_a_table_whole(plan: &str) -> bool {
+    let grows = |line: &str| {
+        ["inquiries", "responses", "messages", "first_responses"].iter().any(|table| {
+            line.contains(&format!("SCAN {table}")) || line.contains(&format!("Seq Scan on {table}"))
+        })
+    };
+    plan.lines().any(|line| grows(line) && !line.contains(" COVERING INDEX "))
+}
+
 #[test]
 fn lists_and_searches_use_their_indexes_embedded() {
     listening(Engine::Embedded, &[], |hub| Box::pin(use_their_indexes(hub)));
@@ -65,15 +144,7 @@ fn lists_and_searches_use_their_indexes_full() {
 
 async fn use_their_indexes(hub: &TestHub) {
     let (admin, cso) = (hub.admin().await, hub.cso().await);
-    let draft = hub.draft(&cso, &admin).await;
-    let customer = path("customers", &hub.customer(&admin).await);
-    admin.post(&format!("{customer}/assign"), json!({"assigneeId": cso.id})).await.expect(200);
-    if let Db::Postgres(pool) = &hub.app.hub.storage.db {
-        for number in 0..20 {
-            hub.make_user(Role::Cso, &format!("cso{number}@example.com")).await;
-        }
-        multiply(pool).await;
-    }
+    let draft = populate(hub, &admin, &cso).await;
     let inquiry =
         admin.get(&format!("/inquiries/{}", draft["inquiryId"].as_str().unwrap())).await.expect(200);
     let mut wrong = Vec::new();
@@ -100,6 +171,20 @@ async fn use_their_indexes(hub: &TestHub) {
         }
     }
     assert!(wrong.is_empty(), "{:?}\n{}", hub.engine, wrong.join("\n"));
+}
+
+/// Answers with a draft.
+async fn populate(hub: &TestHub, admin: &Client, cso: &Client) -> Value {
+    let draft = hub.draft(cso, admin).await;
+    let customer = path("customers", &hub.customer(admin).await);
+    admin.post(&format!("{customer}/assign"), json!({"assigneeId": cso.id})).await.expect(200);
+    if let Db::Postgres(pool) = &hub.app.hub.storage.db {
+        for number in 0..20 {
+            hub.make_user(Role::Cso, &format!("cso{number}@example.com")).await;
+        }
+        multiply(pool).await;
+    }
+    draft
 }
 
 async fn explained_by_sqlite(pool: &SqlitePool, sql: &str) -> String {
@@ -144,6 +229,13 @@ async fn multiply(pool: &PgPool) {
             'status', (array['draft', 'pending_approval', 'approved', 'rejected', 'sent', 'delivery_failed'])[1 + n % 6]
             ))).*
         from responses t, generate_series(1, 4000) n;
+        update responses set submitted_at = created_at, decided_at = created_at + interval '1 hour'
+        where status not in ('draft', 'pending_approval');
+        insert into messages (id, created_at, inquiry_id, direction, message, author_id)
+        select gen_random_uuid(), created_at, id, case when assigned_to is null then 'inbound' else 'outbound' end,
+            'm', assigned_to from inquiries;
+        insert into first_responses
+        select id, created_at, created_at + interval '1 hour', assigned_to from inquiries on conflict do nothing;
         analyze";
     sqlx::raw_sql(COPIES).execute(pool).await.unwrap();
 }

@@ -73,10 +73,13 @@ pub(super) enum Searchable {
     Inquiries,
 }
 
-/// Seconds from `earlier` to `later`, two columns, as a double.
-pub(super) fn seconds_between(db: &Db) -> &'static str {
+/// From one column to another, in whole milliseconds.
+pub(super) fn millis_between(db: &Db, from: &str, to: &str) -> String {
     match db {
-        Db::Postgres(_) => "extract(epoch from decided_at - submitted_at)::double precision",
-        Db::Sqlite { .. } => "(julianday(decided_at) - julianday(submitted_at)) * 86400.0",
+        Db::Postgres(_) => format!("cast(extract(epoch from {to} - {from}) * 1000 as bigint)"),
+        // Days as a double are exact to some 40 microseconds.
+        Db::Sqlite { .. } => {
+            format!("cast(round((julianday({to}) - julianday({from})) * 86400000.0) as integer)")
+        }
     }
 }

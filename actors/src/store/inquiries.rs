@@ -19,7 +19,7 @@ use super::users;
 use crate::clock::new_id;
 use crate::domain::assignment::{Assignment, Considered, Decision, Reason};
 use crate::domain::event::{EntityType, EventType};
-use crate::domain::inquiry::{ConversationMessage, Inquiry, InquiryStatus, Priority};
+use crate::domain::inquiry::{ConversationMessage, Direction, Inquiry, InquiryStatus, Priority};
 use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::domain::search::query_words;
 use crate::domain::{Event, Timestamp};
@@ -326,6 +326,24 @@ pub(super) async fn insert_messages(work: &mut Work, messages: &[&ConversationMe
             .push_bind(message.external_id.as_deref())
             .push_bind(message.metadata.as_ref().map(Json))
     )
+    .map_err(failed)?;
+    for reply in messages.iter().filter(|message| message.direction == Direction::Outbound) {
+        note_first_response(work, reply).await?;
+    }
+    Ok(())
+}
+
+/// Only the first reply of a conversation leaves a note.
+async fn note_first_response(work: &mut Work, reply: &ConversationMessage) -> HubResult<()> {
+    const SQL: &str = "insert into first_responses (inquiry_id, asked_at, responded_at, author_id) \
+        select id, created_at, $2, $3 from inquiries where id = $1 on conflict (inquiry_id) do nothing";
+    write_tx!(&mut work.tx, |connection| query(SQL)
+        .bind(reply.inquiry_id)
+        .bind(reply.created_at)
+        .bind(reply.author_id)
+        .execute(connection)
+        .await
+        .map(drop))
     .map_err(failed)
 }
 
