@@ -271,6 +271,7 @@ impl Hub {
                 sessions: sessions.clone(),
                 notifications: notifications.clone(),
                 tickets: tickets.clone(),
+                users: users.clone(),
             }
         );
         let lines = Lines::default();

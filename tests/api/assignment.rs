@@ -2,6 +2,7 @@
 
 mod capacity;
 mod lapses;
+mod loads;
 mod waiting;
 mod week;
 

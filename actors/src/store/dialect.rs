@@ -73,6 +73,14 @@ pub(super) enum Searchable {
     Inquiries,
 }
 
+/// Reads a load and holds on to it until the transaction ends. On SQLite only one transaction writes anyway.
+pub(super) fn lock_load(db: &Db) -> &'static str {
+    match db {
+        Db::Postgres(_) => "select open from cso_loads where user_id = $1 for update",
+        Db::Sqlite { .. } => "select open from cso_loads where user_id = $1",
+    }
+}
+
 /// From one column to another, in whole milliseconds.
 pub(super) fn millis_between(db: &Db, from: &str, to: &str) -> String {
     match db {

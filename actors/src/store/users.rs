@@ -1,3 +1,5 @@
+mod loads;
+
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
 use sqlx::{query, query_as, query_scalar};
@@ -14,6 +16,8 @@ use crate::domain::customer::email_key;
 use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::domain::user::{Credentials, Role, User};
 use crate::error::HubResult;
+
+pub use loads::{ReconcileLoads, RepairedLoad};
 
 store_actor!(
     /// Reads users.
