@@ -14,7 +14,7 @@ use crate::desk::{expect_version, permit, permit_any, settle};
 use crate::domain::approval_policy::ApprovalPolicy;
 use crate::domain::delivery::{Delivery, DeliveryStatus, Report, RetryRule};
 use crate::domain::event::{EntityType, EventType};
-use crate::domain::inquiry::{ConversationMessage, Direction};
+use crate::domain::inquiry::{ConversationMessage, Direction, Inquiry};
 use crate::domain::policy::Action;
 use crate::domain::response::{
     Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput, ResponseStatus,
@@ -255,12 +255,10 @@ impl ApprovalCoordinator {
         Ok(after)
     }
 
-    /// What an approval, or a release by policy, sets off in its own transaction: the delivery of exactly this text, which joins
-    /// the conversation, and the inquiry is answered.
+    /// What an approval, or a release by policy, sets off in its own transaction: the delivery of exactly this text,
+    /// which joins the conversation, and the inquiry is answered.
     async fn release(&self, commit: Commit, response: &Response, caller: &Caller) -> HubResult<Commit> {
-        let inquiry = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
-        let inquiry =
-            inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
+        let inquiry = self.inquiry_of(response).await?;
         let reply = ConversationMessage {
             id: new_id(),
             created_at: inquiry.next_message_at(response.updated_at),
@@ -290,6 +288,11 @@ impl ApprovalCoordinator {
         .by(caller.principal.user_id, &caller.request_id);
         let write = Write::UpdateInquiry { before: inquiry, after: answered, load: LoadRule::Any };
         Ok(commit.and(write).with_event(event))
+    }
+
+    async fn inquiry_of(&self, response: &Response) -> HubResult<Inquiry> {
+        let found = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
+        found.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))
     }
 
     async fn release_deliveries(&self, release: ReleaseDeliveries) -> HubResult<Vec<Delivery>> {

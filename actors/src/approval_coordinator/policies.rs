@@ -6,12 +6,11 @@ use uuid::Uuid;
 use super::ApprovalCoordinator;
 use crate::desk::permit_any;
 use crate::domain::Caller;
-use crate::domain::approval_policy::{Circumstances, Explanation, Terms, explain, terms};
+use crate::domain::approval_policy::{Circumstances, Explanation, Requirement, Terms, applicable, explain};
 use crate::domain::policy::Action;
 use crate::domain::response::Response;
 use crate::error::{HubError, HubResult};
 use crate::store::customers::GetCustomer;
-use crate::store::inquiries::GetInquiry;
 use crate::store::responses::{GetResponse, IsPicked};
 use crate::store::users::GetUser;
 
@@ -46,23 +45,25 @@ impl ApprovalCoordinator {
             return Ok(Terms::default());
         }
         let circumstances = self.circumstances(response).await?;
+        let Some(policy) = applicable(&self.policies, &circumstances) else { return Ok(Terms::default()) };
         // Once picked, it does not help to take it back and try again, nor to write it anew.
-        let picked = self.responses.ask(IsPicked { inquiry_id: response.inquiry_id }).await?;
-        Ok(terms(&self.policies, &circumstances, |percentage| picked || is_picked_by_chance(percentage)))
+        let picked = policy.requires == Requirement::Sampled
+            && self.responses.ask(IsPicked { inquiry_id: response.inquiry_id }).await?;
+        Ok(policy.terms(|percentage| picked || is_picked_by_chance(percentage)))
     }
 
     /// How many people have to approve it as things are now, if anyone has to.
     pub(super) async fn approvals_required(&self, response: &Response) -> HubResult<i64> {
         if self.policies.is_empty() {
-            return Ok(1);
+            return Ok(Terms::default().approvals);
         }
-        Ok(terms(&self.policies, &self.circumstances(response).await?, |_| true).approvals)
+        let circumstances = self.circumstances(response).await?;
+        let policy = applicable(&self.policies, &circumstances);
+        Ok(policy.map_or_else(Terms::default, |policy| policy.terms(|_| true)).approvals)
     }
 
     async fn circumstances(&self, response: &Response) -> HubResult<Circumstances> {
-        let inquiry = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
-        let inquiry =
-            inquiry.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))?;
+        let inquiry = self.inquiry_of(response).await?;
         let customer = self.customers.ask(GetCustomer(inquiry.customer_id)).await?;
         let mut authors = Vec::with_capacity(response.editors.len());
         for &editor in &response.editors {

@@ -125,10 +125,6 @@ impl ApprovalPolicy {
         }
     }
 
-    fn matches(&self, circumstances: &Circumstances) -> bool {
-        self.checks(circumstances).iter().all(|check| check.holds)
-    }
-
     fn checks(&self, of: &Circumstances) -> Vec<Check> {
         let texts = |values: &[&'static str]| values.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         let status = of.customer_status.map(CustomerStatus::as_str);
@@ -166,7 +162,7 @@ impl ApprovalPolicy {
     }
 
     /// How many approvals it asks for. `picks`: what a `sampled` one decides, given its percentage.
-    fn terms(&self, picks: impl FnOnce(u8) -> bool) -> Terms {
+    pub fn terms(&self, picks: impl FnOnce(u8) -> bool) -> Terms {
         let (approvals, sampled) = match self.requires {
             Requirement::Required => (1, false),
             Requirement::TwoApprovals => (2, false),
@@ -179,32 +175,32 @@ impl ApprovalPolicy {
     }
 }
 
-/// What applies. `picks` is asked at most once, by a `sampled` policy.
-pub fn terms(policies: &[ApprovalPolicy], of: &Circumstances, picks: impl FnOnce(u8) -> bool) -> Terms {
-    policies
-        .iter()
-        .find(|policy| policy.matches(of))
-        .map_or_else(Terms::default, |policy| policy.terms(picks))
+/// The one that applies.
+pub fn applicable<'a>(policies: &'a [ApprovalPolicy], of: &Circumstances) -> Option<&'a ApprovalPolicy> {
+    policies.iter().find(|policy| policy.checks(of).iter().all(|check| check.holds))
 }
 
 /// Which policy applies, and why.
 pub fn explain(policies: &[ApprovalPolicy], of: &Circumstances, response_id: Uuid) -> Explanation {
-    let position = policies.iter().position(|policy| policy.matches(of));
-    let applies = position.and_then(|position| policies.get(position));
-    let considered = policies.iter().take(position.map_or(policies.len(), |position| position + 1));
-    Explanation {
+    let mut explanation = Explanation {
         response_id,
-        policy: applies.map(|policy| policy.name.clone()),
-        requires: applies.map_or(Requirement::Required, |policy| policy.requires),
-        percentage: applies.and_then(|policy| policy.percentage),
-        considered: considered
-            .map(|policy| {
-                let conditions = policy.checks(of);
-                let matches = conditions.iter().all(|check| check.holds);
-                Considered { policy: policy.name.clone(), matches, conditions }
-            })
-            .collect(),
+        policy: None,
+        requires: Requirement::Required,
+        percentage: None,
+        considered: Vec::new(),
+    };
+    for policy in policies {
+        let conditions = policy.checks(of);
+        let matches = conditions.iter().all(|check| check.holds);
+        explanation.considered.push(Considered { policy: policy.name.clone(), matches, conditions });
+        if matches {
+            explanation.policy = Some(policy.name.clone());
+            explanation.requires = policy.requires;
+            explanation.percentage = policy.percentage;
+            break;
+        }
     }
+    explanation
 }
 
 #[cfg(test)]
@@ -212,6 +208,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn terms(policies: &[ApprovalPolicy], of: &Circumstances, picks: impl FnOnce(u8) -> bool) -> Terms {
+        applicable(policies, of).map_or_else(Terms::default, |policy| policy.terms(picks))
+    }
+
+    fn matches(policy: ApprovalPolicy, of: &Circumstances) -> bool {
+        applicable(&[policy], of).is_some()
+    }
 
     fn of(email: &str) -> Circumstances {
         Circumstances {
@@ -292,11 +296,11 @@ mod tests {
             ..of("")
         };
         let sampled = ApprovalPolicy { author: author.clone(), ..policy("trusted", Requirement::Sampled) };
-        assert!(sampled.matches(&of("trusted@example.com")));
-        assert!(!sampled.matches(&both));
+        assert!(matches(sampled.clone(), &of("trusted@example.com")));
+        assert!(!matches(sampled, &both));
         let two = ApprovalPolicy { author, ..policy("watched", Requirement::TwoApprovals) };
-        assert!(two.matches(&both));
-        assert!(!two.matches(&of("new@example.com")));
+        assert!(matches(two.clone(), &both));
+        assert!(!matches(two, &of("new@example.com")));
     }
 
     #[test]
@@ -305,7 +309,7 @@ mod tests {
         for &requires in Requirement::ALL {
             let any =
                 ApprovalPolicy { customer_status: CustomerStatus::ALL.to_vec(), ..policy("any", requires) };
-            assert!(!any.matches(&gone), "{requires}");
+            assert!(!matches(any, &gone), "{requires}");
         }
     }
 

@@ -32,7 +32,7 @@ pub struct OutboundMessage {
     pub to: Addressee,
     pub subject: String,
     pub message: String,
-    /// Whose approval was the last one needed; null for what `policy` released without one.
+    /// Whose approval was the last one needed; null for what a policy released without one.
     #[schema(required)]
     pub approved_by: Option<Uuid>,
     /// When it was approved or released.
@@ -200,7 +200,7 @@ impl Delivery {
             message: response.message.clone(),
             approved_by: response.approved_by,
             approved_at: now,
-            released_by: released_by(response),
+            released_by: response.released_by().map(str::to_owned),
         };
         Self {
             id,
@@ -224,7 +224,7 @@ impl Delivery {
             && response.revision == self.message.revision
             && response.message == self.message.message
             && response.approved_by == self.message.approved_by
-            && released_by(response) == self.message.released_by
+            && response.released_by() == self.message.released_by.as_deref()
     }
 
     /// To be handed to its channel at `time`, unless something else comes first.
@@ -316,11 +316,6 @@ impl Delivery {
     fn touched(&self, now: Timestamp) -> Self {
         Self { version: self.version + 1, updated_at: now, ..self.clone() }
     }
-}
-
-/// The policy, where nobody had to approve.
-fn released_by(response: &Response) -> Option<String> {
-    response.policy.clone().filter(|_| response.approvals_required == 0)
 }
 
 #[cfg(test)]

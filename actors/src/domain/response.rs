@@ -275,8 +275,13 @@ impl Response {
     pub fn is_approved(&self) -> bool {
         // Those approved by an earlier version of the hub have no list.
         let given = count(&self.approvals).max(i64::from(self.approved_by.is_some()));
-        let released = self.approvals_required == 0 && self.policy.is_some();
-        self.status == ResponseStatus::Approved && given >= self.approvals_required && (given > 0 || released)
+        let agreed = given > 0 || self.released_by().is_some();
+        self.status == ResponseStatus::Approved && given >= self.approvals_required && agreed
+    }
+
+    /// The policy that released it, where nobody had to approve it.
+    pub fn released_by(&self) -> Option<&str> {
+        self.policy.as_deref().filter(|_| self.approvals_required == 0)
     }
 
     pub fn reject(&self, notes: String, now: Timestamp) -> Result<Self, InvalidTransition> {
