@@ -11,13 +11,10 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use nexus_actors::domain::user::Role;
-use nexus_actors::store::Db;
 use serde_json::{Value, json};
-use sqlx::FromRow;
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
+use crate::behind::rows;
 use crate::harness::{Client, TestHub, on_both_engines, path};
 
 on_both_engines!(
@@ -64,21 +61,17 @@ pub async fn decisions(reader: &Client, inquiry: &Value) -> Vec<Value> {
     list["data"].as_array().unwrap().clone()
 }
 
+/// How many inquiries a list has.
+pub async fn total(reader: &Client, query: &str) -> i64 {
+    let list = reader.get(&format!("/inquiries?limit=1&{query}")).await.expect(200);
+    list["meta"]["total"].as_i64().unwrap()
+}
+
 /// Open inquiries of each CSO who has any, counted behind the hub's back.
 pub async fn held(hub: &TestHub) -> HashMap<Uuid, i64> {
     const HELD: &str = "select assigned_to, count(*) from inquiries \
         where status in ('pending', 'in_progress') and assigned_to is not null group by assigned_to";
     rows(hub, HELD).await.into_iter().collect()
-}
-
-pub async fn rows<T>(hub: &TestHub, sql: &'static str) -> Vec<T>
-where
-    T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-{
-    match &hub.app.hub.storage.db {
-        Db::Postgres(pool) => sqlx::query_as(sql).fetch_all(pool).await.unwrap(),
-        Db::Sqlite { reads, .. } => sqlx::query_as(sql).fetch_all(reads).await.unwrap(),
-    }
 }
 
 /// Does something, and looks again and again meanwhile.

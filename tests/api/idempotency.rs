@@ -10,13 +10,13 @@ use nexus_actors::customer_desk::CreateCustomer;
 use nexus_actors::domain::customer::CustomerInput;
 use nexus_actors::domain::user::Role;
 use nexus_actors::domain::{Caller, Claim, Principal};
-use nexus_actors::store::Db;
 use nexus_actors::store::idempotency::{ClaimKey, ClaimOutcome, HELD_FOR, KEPT_FOR, SettleKey};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::behind::execute;
 use crate::harness::{Client, PASSWORD, Reply, TestHub, id_of, on_both_engines, path};
 
 on_both_engines!(
@@ -304,23 +304,15 @@ async fn a_change_without_its_key_does_not_happen(hub: &TestHub) {
     assert_eq!(total(&admin, "/customers").await, 1);
 }
 
-async fn sql(hub: &TestHub, statement: &'static str) {
-    match &hub.app.hub.storage.db {
-        Db::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(drop),
-        Db::Sqlite { writes, .. } => sqlx::raw_sql(statement).execute(writes).await.map(drop),
-    }
-    .unwrap();
-}
-
 async fn a_server_error_is_not_kept_and_leaves_nothing_behind(hub: &TestHub) {
     let admin = hub.admin().await;
     let body = customer();
-    sql(hub, "alter table audit_log rename to audit_log_away").await;
+    execute(hub, "alter table audit_log rename to audit_log_away").await;
     for _ in 0..2 {
         let failed = keyed(&admin, "/customers", &body, "key").await;
         assert_eq!(failed.problem(500).get("detail"), None);
     }
-    sql(hub, "alter table audit_log_away rename to audit_log").await;
+    execute(hub, "alter table audit_log_away rename to audit_log").await;
     assert_eq!(total(&admin, "/customers").await, 0);
     let made = keyed(&admin, "/customers", &body, "key").await;
     assert_eq!(made.header("idempotency-replayed"), "");

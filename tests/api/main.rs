@@ -8,6 +8,7 @@ mod assignment;
 mod asyncapi;
 mod auth;
 mod bad_input;
+mod behind;
 mod cache;
 mod channels;
 mod conventions;

@@ -9,7 +9,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{change, decisions, held, rows, watched};
+use super::{ask, change, decisions, held, total, watched};
+use crate::behind::rows;
 use crate::harness::{Client, Engine, TestHub, eventually, on_both_engines, run_instances, within};
 
 /// All of them wait for a connection, rather than some of them being shed on a machine that is busy.
@@ -125,14 +126,7 @@ fn of_thousands_on_two_instances_each_is_assigned_once_and_nobody_gets_more_than
 
 async fn ask_at_once(hub: &TestHub, admin: &Client, inquiries: i64) -> Vec<Value> {
     let customer = hub.customer(admin).await;
-    let asked = json!({"customerId": customer["id"], "subject": "S", "message": "M"});
-    let created = join_all((0..inquiries).map(|_| admin.post("/inquiries", asked.clone()))).await;
-    created.into_iter().map(|reply| reply.expect(201)).collect()
-}
-
-async fn total(reader: &Client, query: &str) -> i64 {
-    let list = reader.get(&format!("/inquiries?limit=1&{query}")).await.expect(200);
-    list["meta"]["total"].as_i64().unwrap()
+    join_all((0..inquiries).map(|_| ask(admin, &customer, json!({})))).await
 }
 
 async fn assigned_at_most_once(reader: &Client, inquiry: &Value) {

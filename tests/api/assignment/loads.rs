@@ -8,7 +8,7 @@ use nexus_actors::store::Db;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{assign, change, load, move_to};
+use super::{assign, change, load, move_to, total};
 use crate::harness::{Client, Engine, TestHub, eventually, id_of, on_both_engines, path, run};
 
 on_both_engines!(
@@ -37,8 +37,7 @@ async fn damage(hub: &TestHub, cso: &Client, by: i64) {
 
 /// Open inquiries of a CSO, by the list of them.
 async fn held(reader: &Client, cso: &Client) -> i64 {
-    let open = format!("/inquiries?limit=1&assignedTo={}&status=pending,in_progress", cso.id);
-    reader.get(&open).await.expect(200)["meta"]["total"].as_i64().unwrap()
+    total(reader, &format!("assignedTo={}&status=pending,in_progress", cso.id)).await
 }
 
 async fn a_load_that_is_off_is_repaired(hub: &TestHub) {

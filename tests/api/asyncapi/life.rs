@@ -15,6 +15,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::schemas::{Schemas, expect_valid};
+use crate::assignment::ask;
+use crate::behind::{execute, rows};
 use crate::harness::{Client, PASSWORD, TestHub, on_both_engines, path};
 
 on_both_engines!(with POLICIES; everything_that_is_published_is_as_the_document_says);
@@ -47,9 +49,9 @@ async fn everything_that_is_published_is_as_the_document_says(hub: &TestHub) {
     let all = EventType::ALL.iter().filter(|one| one.entity_type().is_published());
     assert_eq!(seen, all.map(ToString::to_string).collect(), "something did not happen");
 
-    let deliveries = texts(hub, "select cast(message as text) from deliveries").await;
+    let deliveries: Vec<(String,)> = rows(hub, "select cast(message as text) from deliveries").await;
     assert_eq!(deliveries.len(), 3);
-    for delivery in deliveries {
+    for (delivery,) in deliveries {
         let message: OutboundMessage = serde_json::from_str(&delivery).unwrap();
         let schema = schemas.of_message("OutboundDelivery", "payload");
         expect_valid(&schema, &json!(message), "a delivery");
@@ -109,10 +111,7 @@ async fn responses(hub: &TestHub, admin: &Client, cso: &Client, manager: &Client
 /// One approval of two, and one that goes without any.
 async fn policies(hub: &TestHub, admin: &Client, cso: &Client, manager: &Client) {
     let submitted = async |category: &str| {
-        let customer = hub.customer(admin).await;
-        let inquiry =
-            json!({"customerId": customer["id"], "subject": "S", "message": "M", "category": category});
-        let inquiry = admin.post("/inquiries", inquiry).await.expect(201);
+        let inquiry = ask(admin, &hub.customer(admin).await, json!({"category": category})).await;
         let draft = json!({"inquiryId": inquiry["id"], "message": "Yes."});
         let draft = path("responses", &cso.post("/responses", draft).await.expect(201));
         cso.act(&format!("{draft}/submit")).await.expect(200)
@@ -152,7 +151,7 @@ async fn dead_letters(hub: &TestHub) {
     let receipts = hub.app.hub.intake_desk.ask(Receive(vec![bare, without_channel])).await.unwrap();
     assert_eq!(receipts, [Some(Receipt::DeadLettered); 2]);
     let ids = |key: &'static str| async move {
-        let letters = letters(hub).await;
+        let letters: Vec<(Uuid, String)> = rows(hub, "select id, routing_key from dead_letters").await;
         letters.into_iter().find(|(_, found)| found == key).unwrap().0
     };
     let (bare, without_channel) = (ids("").await, ids("inquiry").await);
@@ -216,35 +215,8 @@ async fn published(hub: &TestHub) -> Vec<CloudEvent> {
     const SQL: &str = "select id, event_type, entity_id, created_at, cast(data as text) from seen \
         where kind = 'event' order by seq";
     type Row = (Uuid, String, Uuid, Timestamp, String);
-    let rows: Vec<Row> = match &hub.app.hub.storage.db {
-        Db::Postgres(pool) => sqlx::query_as(SQL).fetch_all(pool).await.unwrap(),
-        Db::Sqlite { reads, .. } => sqlx::query_as(SQL).fetch_all(reads).await.unwrap(),
-    };
     let event = |(id, event_type, subject, time, data): Row| {
         CloudEvent::new(id, event_type, subject, time, serde_json::from_str(&data).unwrap())
     };
-    rows.into_iter().map(event).collect()
-}
-
-async fn letters(hub: &TestHub) -> Vec<(Uuid, String)> {
-    const SQL: &str = "select id, routing_key from dead_letters";
-    match &hub.app.hub.storage.db {
-        Db::Postgres(pool) => sqlx::query_as(SQL).fetch_all(pool).await.unwrap(),
-        Db::Sqlite { reads, .. } => sqlx::query_as(SQL).fetch_all(reads).await.unwrap(),
-    }
-}
-
-async fn texts(hub: &TestHub, sql: &'static str) -> Vec<String> {
-    match &hub.app.hub.storage.db {
-        Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
-        Db::Sqlite { reads, .. } => sqlx::query_scalar(sql).fetch_all(reads).await.unwrap(),
-    }
-}
-
-async fn execute(hub: &TestHub, sql: &'static str) {
-    match &hub.app.hub.storage.db {
-        Db::Postgres(pool) => sqlx::raw_sql(sql).execute(pool).await.map(drop),
-        Db::Sqlite { writes, .. } => sqlx::raw_sql(sql).execute(writes).await.map(drop),
-    }
-    .unwrap();
+    rows(hub, SQL).await.into_iter().map(event).collect()
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{now, submitted, to, told};
+use crate::assignment::ask;
 use crate::harness::{Client, TestHub, on_both_engines, path};
 
 on_both_engines!(
@@ -30,9 +31,7 @@ const POLICIES: &[(&str, &str)] = &[(
 
 /// A draft to a new inquiry of this category.
 async fn draft_in(hub: &TestHub, admin: &Client, cso: &Client, category: &str) -> Value {
-    let customer = hub.customer(admin).await;
-    let inquiry = json!({"customerId": customer["id"], "subject": "S", "message": "M", "category": category});
-    let inquiry = admin.post("/inquiries", inquiry).await.expect(201);
+    let inquiry = ask(admin, &hub.customer(admin).await, json!({"category": category})).await;
     let draft = json!({"inquiryId": inquiry["id"], "message": "It ships tomorrow."});
     cso.post("/responses", draft).await.expect(201)
 }

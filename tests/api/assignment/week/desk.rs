@@ -10,8 +10,9 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::{held, rows};
+use super::super::held;
 use super::CATEGORIES;
+use crate::behind::rows;
 use crate::harness::{Client, TestHub};
 
 const CSOS: usize = 50;
