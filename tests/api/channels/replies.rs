@@ -51,7 +51,7 @@ async fn an_approved_reply_is_delivered_byte_for_byte_and_confirmed(_: &TestHub,
             "revision": 1, "channel": "email", "externalId": inquiry["externalId"], "threadId": "t-9",
             "to": {"customerId": customer["id"], "email": customer["email"], "phone": null, "name": "Ada Lovelace"},
             "subject": "Re: Where is my order?", "message": TEXT, "approvedBy": stage.manager.id,
-            "approvedAt": response["decidedAt"],
+            "approvedAt": response["decidedAt"], "releasedBy": null,
         })
     );
     replies.silent().await;
