@@ -1,15 +1,18 @@
 //! Settings: `config/default.toml` < `config/{APP_ENV}.toml` < environment.
 
+mod variables;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use config::{Config, ConfigError, File, FileFormat, Map};
 use nexus_actors::domain::approval_policy::ApprovalPolicy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
+use self::variables::{NAMES, Variables};
 use crate::broker::BrokerSettings;
 use crate::mail::SmtpSettings;
 
@@ -364,104 +367,6 @@ impl Environment {
     }
 }
 
-/// The environment as a source: well-known names first, then `NEXUS__SECTION__KEY`, which is the more exact.
-#[derive(Clone, Debug)]
-struct Variables(Map<String, String>);
-
-/// Well-known variables and the settings they stand for.
-const NAMES: &[(&str, &str)] = &[
-    ("HOST", "server.host"),
-    ("PORT", "server.port"),
-    ("DATABASE_URL", "database.url"),
-    ("REDIS_URL", "redis.url"),
-    ("AMQP_URL", "broker.url"),
-    ("SMTP_URL", "smtp.url"),
-    ("SMTP_FROM", "smtp.from"),
-    ("JWT_SECRET", "auth.jwt_secret"),
-    ("JWT_REFRESH_SECRET", "auth.jwt_refresh_secret"),
-    ("JWT_EXPIRATION", "auth.access_ttl"),
-    ("JWT_REFRESH_EXPIRATION", "auth.refresh_ttl"),
-    ("SWAGGER_ENABLED", "http.swagger_enabled"),
-    ("CORS_ORIGIN", "http.cors_origin"),
-    ("RATE_LIMIT_TTL", "rate_limit.ttl"),
-    ("RATE_LIMIT_LIMIT", "rate_limit.limit"),
-    ("LOG_FORMAT", "log.format"),
-    ("RUST_LOG", "log.filter"),
-    ("BOOTSTRAP_ADMIN_EMAIL", "bootstrap.admin_email"),
-    ("BOOTSTRAP_ADMIN_PASSWORD", "bootstrap.admin_password"),
-];
-
-impl Variables {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// `postgres://` put together from the DB_* variables, when DB_HOST is there.
-    fn database_url(&self) -> Result<Option<String>, ConfigError> {
-        let Some(host) = self.get("DB_HOST") else { return Ok(None) };
-        let port = self.port("DB_PORT", 5432)?;
-        let name = self.get("DB_NAME").unwrap_or("nexus_hub");
-        Ok(Some(format!("postgres://{}{host}:{port}/{name}", self.user_info("DB_USERNAME", "DB_PASSWORD"))))
-    }
-
-    fn redis_url(&self) -> Result<Option<String>, ConfigError> {
-        let Some(host) = self.get("REDIS_HOST") else { return Ok(None) };
-        let port = self.port("REDIS_PORT", 6379)?;
-        Ok(Some(format!("redis://{}{host}:{port}", self.user_info("REDIS_USERNAME", "REDIS_PASSWORD"))))
-    }
-
-    fn port(&self, name: &str, default: u16) -> Result<u16, ConfigError> {
-        let parsed = self.get(name).map_or(Ok(default), str::parse);
-        parsed.map_err(|_| ConfigError::Message(format!("setting {name}: must be a port number")))
-    }
-
-    fn user_info(&self, user: &str, password: &str) -> String {
-        let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        match (self.get(user), self.get(password)) {
-            (None, None) => String::new(),
-            (user, None) => format!("{}@", encode(user.unwrap_or_default())),
-            (user, Some(password)) => format!("{}:{}@", encode(user.unwrap_or_default()), encode(password)),
-        }
-    }
-}
-
-impl Source for Variables {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        let mut found: Vec<(String, String, String)> = Vec::new();
-        let composed = [
-            ("DB_HOST", "database.url", self.database_url()?),
-            ("REDIS_HOST", "redis.url", self.redis_url()?),
-        ];
-        for (name, key, url) in composed {
-            found.extend(url.map(|url| (name.to_owned(), key.to_owned(), url)));
-        }
-        for (name, key) in NAMES {
-            found.extend(
-                self.get(name).map(|value| ((*name).to_owned(), (*key).to_owned(), value.to_owned())),
-            );
-        }
-        for (name, value) in &self.0 {
-            if let Some(path) = name.strip_prefix("NEXUS__") {
-                found.push((name.clone(), path.to_lowercase().replace("__", "."), value.clone()));
-            }
-        }
-        let mut sections: Map<String, Map<String, Value>> = Map::new();
-        for (name, key, value) in found {
-            let Some((section, key)) = key.split_once('.') else {
-                return Err(ConfigError::Message(format!("setting {name}: must be NEXUS__SECTION__KEY")));
-            };
-            // With the variable's name as origin, an error about the value names it.
-            let value = Value::new(Some(&name), ValueKind::String(value));
-            sections.entry(section.to_owned()).or_default().insert(key.to_owned(), value);
-        }
-        Ok(sections.into_iter().map(|(section, keys)| (section, Value::from(keys))).collect())
-    }
-}
-
 /// A humantime text, or a bare number of seconds.
 pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     #[derive(Deserialize)]
@@ -492,117 +397,5 @@ fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Resu
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::load(Path::new("config"), variables)
-    }
-
-    fn message(variables: &[(&str, &str)]) -> String {
-        load(variables).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn nothing_set_is_the_embedded_default() {
-        let settings = load(&[]).unwrap();
-        assert_eq!(settings.server.port, 3000);
-        assert_eq!(settings.server.host, "127.0.0.1");
-        assert_eq!(settings.database.url, "sqlite://data/nexus-hub.db");
-        assert!(!settings.uses_redis());
-        assert_eq!(settings.auth.access_ttl, Duration::from_secs(900));
-        assert_eq!(settings.rate_limit.ttl, Duration::from_secs(60));
-    }
-
-    #[test]
-    fn the_plans_names_work() {
-        let settings = load(&[
-            ("PORT", "8080"),
-            ("DB_HOST", "db"),
-            ("DB_USERNAME", "hub"),
-            ("DB_PASSWORD", "p@ss/word"),
-            ("DB_NAME", "nexus"),
-            ("REDIS_HOST", "cache"),
-            ("REDIS_PASSWORD", "s"),
-            ("JWT_EXPIRATION", "5m"),
-            ("RATE_LIMIT_TTL", "30"),
-            ("RATE_LIMIT_LIMIT", "7"),
-            ("SWAGGER_ENABLED", "false"),
-            ("NEXUS__RATE_LIMIT__LOGIN_LIMIT", "3"),
-        ])
-        .unwrap();
-        assert_eq!(settings.server.port, 8080);
-        assert_eq!(settings.database.url, "postgres://hub:p%40ss%2Fword@db:5432/nexus");
-        assert_eq!(settings.redis.url, "redis://:s@cache:6379");
-        assert_eq!(settings.auth.access_ttl, Duration::from_secs(300));
-        assert_eq!(settings.rate_limit.ttl, Duration::from_secs(30));
-        assert_eq!((settings.rate_limit.limit, settings.rate_limit.login_limit), (7, 3));
-        assert!(!settings.http.swagger_enabled);
-    }
-
-    #[test]
-    fn an_empty_variable_counts_as_unset() {
-        assert_eq!(load(&[("PORT", ""), ("DB_HOST", "")]).unwrap().server.port, 3000);
-    }
-
-    #[test]
-    fn production_refuses_missing_default_and_short_secrets_by_name() {
-        let long = "0123456789012345678901234567890123456789";
-        assert!(message(&[("APP_ENV", "production")]).contains("JWT_SECRET"));
-        let default = "development-only-access-secret-change-me";
-        assert!(message(&[("APP_ENV", "production"), ("JWT_SECRET", default)]).contains("JWT_SECRET"));
-        assert!(message(&[("APP_ENV", "production"), ("JWT_SECRET", "short")]).contains("32 bytes"));
-        let only_one = [("APP_ENV", "production"), ("JWT_SECRET", long)];
-        assert!(message(&only_one).contains("JWT_REFRESH_SECRET"));
-        let same = [("APP_ENV", "production"), ("JWT_SECRET", long), ("JWT_REFRESH_SECRET", long)];
-        assert!(message(&same).contains("must differ"));
-        let settings = load(&[
-            ("APP_ENV", "production"),
-            ("JWT_SECRET", long),
-            ("JWT_REFRESH_SECRET", "another-0123456789012345678901234567890"),
-        ])
-        .unwrap();
-        assert_eq!(settings.server.host, "0.0.0.0");
-        assert!(settings.is_production());
-    }
-
-    #[test]
-    fn a_bad_setting_is_named() {
-        assert!(message(&[("PORT", "abc")]).contains("PORT"), "{}", message(&[("PORT", "abc")]));
-        assert!(message(&[("JWT_EXPIRATION", "soon")]).contains("JWT_EXPIRATION"));
-        assert!(message(&[("DATABASE_URL", "mysql://x")]).contains("DATABASE_URL"));
-        assert!(message(&[("SMTP_URL", "http://x")]).contains("SMTP_URL"));
-        assert!(message(&[("SMTP_URL", "smtp://x")]).contains("SMTP_FROM"));
-        assert!(message(&[("NEXUS__SERVER__PROT", "1")]).contains("prot"));
-        assert!(message(&[("RATE_LIMIT_LIMIT", "0")]).contains("RATE_LIMIT_LIMIT"));
-    }
-
-    #[test]
-    fn approval_policies_are_checked() {
-        let policies = |text| [("NEXUS__APPROVAL__POLICIES", text)];
-        let set = load(&policies(
-            r#"[{"name": "legal", "category": ["legal"], "requires": "two_approvals"},
-                {"name": "chat", "channel": ["chat"], "requires": "sampled", "percentage": 20}]"#,
-        ));
-        let names: Vec<_> = set
-            .unwrap()
-            .approval
-            .policies
-            .into_iter()
-            .map(|policy| (policy.name, policy.percentage))
-            .collect();
-        assert_eq!(names, [("legal".to_owned(), None), ("chat".to_owned(), Some(20))]);
-        for (bad, told) in [
-            (r#"[{"name": "a", "requires": "sampled"}]"#, "percentage"),
-            (r#"[{"name": "a", "requires": "required", "percentage": 5}]"#, "percentage"),
-            (r#"[{"name": "a", "requires": "three"}]"#, "two_approvals"),
-            (r#"[{"name": "a", "requires": "required", "priority": ["huge"]}]"#, "urgent"),
-            (r#"[{"name": "a", "requires": "required", "chanel": ["chat"]}]"#, "chanel"),
-            (r#"[{"name": "a", "requires": "required"}, {"name": "a", "requires": "required"}]"#, "another"),
-            ("two_approvals", "approval.policies"),
-        ] {
-            assert!(message(&policies(bad)).contains(told), "{}", message(&policies(bad)));
-        }
-    }
-}
+#[path = "settings_tests.rs"]
+mod tests;

@@ -1,3 +1,4 @@
+mod conversation;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,14 @@ use super::users;
 use crate::clock::new_id;
 use crate::domain::assignment::{Assignment, Considered, Decision, Reason};
 use crate::domain::event::{EntityType, EventType};
-use crate::domain::inquiry::{ConversationMessage, Direction, Inquiry, InquiryStatus, Priority};
+use crate::domain::inquiry::{Inquiry, InquiryStatus, Priority};
 use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::domain::search::query_words;
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 
+pub use conversation::ListMessages;
+pub(super) use conversation::insert_messages;
 pub use waiting::{ListNotTakenUp, ListWaiting, Waiting};
 
 store_actor!(
@@ -48,13 +51,6 @@ const LIST: ListSql = ListSql {
         t.priority, t.category, t.channel, t.external_id, t.thread_id, t.assigned_to, t.assigned_at",
     from: "inquiries t",
     sorts: SORTS,
-};
-
-const CONVERSATION: ListSql = ListSql {
-    select: "t.id, t.created_at, t.inquiry_id, t.direction, t.message, t.author_id, t.response_id, t.external_id, \
-        t.metadata",
-    from: "messages t",
-    sorts: TOLD,
 };
 
 const ASSIGNMENTS: ListSql = ListSql {
@@ -87,13 +83,6 @@ pub struct GetInquiry(pub Uuid);
 #[rtype(result = "HubResult<Page<Inquiry>>")]
 pub struct ListInquiries {
     pub filter: InquiryFilter,
-    pub page: PageRequest,
-}
-
-#[derive(Debug, Message)]
-#[rtype(result = "HubResult<Page<ConversationMessage>>")]
-pub struct ListMessages {
-    pub inquiry_id: Uuid,
     pub page: PageRequest,
 }
 
@@ -172,25 +161,6 @@ impl Handler<ListInquiries> for InquiryStore {
     }
 }
 
-impl Handler<ListMessages> for InquiryStore {
-    type Result = ResponseFuture<HubResult<Page<ConversationMessage>>>;
-
-    fn handle(
-        &mut self,
-        ListMessages { inquiry_id, page }: ListMessages,
-        _: &mut Self::Context,
-    ) -> Self::Result {
-        let db = self.storage.db.clone();
-        Box::pin(async move {
-            let conditions = vec![Condition::with("t.inquiry_id = ", Value::Id(inquiry_id))];
-            list::page(&db, &CONVERSATION, conditions, &page, |message: &ConversationMessage, _| {
-                (SortValue::Time(message.created_at), message.id)
-            })
-            .await
-        })
-    }
-}
-
 impl Handler<ListAssignments> for InquiryStore {
     type Result = ResponseFuture<HubResult<Page<Assignment>>>;
 
@@ -222,10 +192,6 @@ from_row!(Inquiry {
     thread_id,
     assigned_to,
     assigned_at
-});
-
-from_row!(ConversationMessage {
-    id, created_at, inquiry_id, direction, message, author_id, response_id, external_id; optional_json metadata
 });
 
 from_row!(Assignment { id, created_at, inquiry_id, assignee_id, reason, actor_id; json candidates });
@@ -308,43 +274,6 @@ pub(super) async fn set_lapsed(work: &mut Work, id: Uuid, by: Option<Uuid>) -> H
     const SQL: &str = "update inquiries set lapsed_by = $2 where id = $1";
     write_tx!(&mut work.tx, |connection| query(SQL).bind(id).bind(by).execute(connection).await.map(drop))
         .map_err(failed)
-}
-
-pub(super) async fn insert_messages(work: &mut Work, messages: &[&ConversationMessage]) -> HubResult<()> {
-    insert_rows!(
-        &mut work.tx,
-        "messages (id, created_at, inquiry_id, direction, message, author_id, response_id, external_id, metadata)",
-        messages,
-        |message, values| values
-            .push_bind(message.id)
-            .push_bind(message.created_at)
-            .push_bind(message.inquiry_id)
-            .push_bind(message.direction)
-            .push_bind(message.message.as_str())
-            .push_bind(message.author_id)
-            .push_bind(message.response_id)
-            .push_bind(message.external_id.as_deref())
-            .push_bind(message.metadata.as_ref().map(Json))
-    )
-    .map_err(failed)?;
-    for reply in messages.iter().filter(|message| message.direction == Direction::Outbound) {
-        note_first_response(work, reply).await?;
-    }
-    Ok(())
-}
-
-/// Only the first reply of a conversation leaves a note.
-async fn note_first_response(work: &mut Work, reply: &ConversationMessage) -> HubResult<()> {
-    const SQL: &str = "insert into first_responses (inquiry_id, asked_at, responded_at, author_id) \
-        select id, created_at, $2, $3 from inquiries where id = $1 on conflict (inquiry_id) do nothing";
-    write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(reply.inquiry_id)
-        .bind(reply.created_at)
-        .bind(reply.author_id)
-        .execute(connection)
-        .await
-        .map(drop))
-    .map_err(failed)
 }
 
 /// Decisions in a row that considered the same people with the same loads share a roster.
