@@ -25,6 +25,7 @@ use crate::http::{HttpState, Metrics, application, listed};
 use crate::mail::MailSender;
 use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{BadSetting, DatabaseSettings, Settings};
+use crate::webhooks::WebhookCaller;
 
 /// Between two tries to reach a database that is down at the start.
 const RETRY: Duration = Duration::from_millis(500);
@@ -91,7 +92,8 @@ impl App {
         let bad = |BadSetting { setting, problem }| StartError::Setting { setting, problem };
         let (broker, publisher) = Broker::start(&settings.broker, &supervision).map_err(bad)?;
         let mail = MailSender::start(&settings.smtp, &supervision, clock.clone()).map_err(bad)?;
-        let ports = Ports { broker: publisher, mail };
+        let webhooks = WebhookCaller::start(&settings.webhooks, &supervision).map_err(bad)?;
+        let ports = Ports { broker: publisher, mail, webhooks };
         let hub = Hub::start(hub_settings, supervision, Some(ports), storage, clock);
         broker.connect(&hub);
         let readiness = Readiness::default();
@@ -266,6 +268,7 @@ pub fn hub_settings(settings: &Settings, threads: usize) -> HubSettings {
         threads,
         mailbox_capacity: settings.actors.mailbox_capacity,
         retry,
+        webhooks: settings.webhooks.rule(),
         timers,
         policies: settings.approval.policies.clone().into(),
         hands_out: true,

@@ -10,3 +10,4 @@ pub mod http;
 pub mod mail;
 pub mod sessions;
 pub mod settings;
+pub mod webhooks;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use self::variables::{NAMES, Variables};
 use crate::broker::BrokerSettings;
 use crate::mail::SmtpSettings;
+use crate::webhooks::WebhookSettings;
 
 /// Compiled in, so that the binary runs without its source tree.
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -41,6 +42,7 @@ pub struct Settings {
     pub approval: ApprovalSettings,
     pub push: PushSettings,
     pub smtp: SmtpSettings,
+    pub webhooks: WebhookSettings,
     pub actors: ActorSettings,
     pub log: LogSettings,
     pub shutdown: ShutdownSettings,
@@ -286,7 +288,11 @@ impl Settings {
         {
             return refuse("REDIS_URL", "must begin with redis:// or rediss://");
         }
-        let checked = self.smtp.check().and_then(|()| self.broker.check(self.is_production()));
+        let checked = self
+            .smtp
+            .check()
+            .and_then(|()| self.broker.check(self.is_production()))
+            .and_then(|()| self.webhooks.check());
         if let Err(BadSetting { setting, problem }) = checked {
             return refuse(setting, &problem);
         }

@@ -12,6 +12,7 @@ use crate::store::notifications::{ForgetNotifications, NotificationStore};
 use crate::store::sessions::{ForgetSessions, SessionStore};
 use crate::store::tickets::{ForgetTickets, TicketStore};
 use crate::store::users::{ReconcileLoads, UserStore};
+use crate::store::webhooks::{ForgetWebhookMessages, WebhookStore};
 
 const EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -23,6 +24,7 @@ pub struct Housekeeper {
     pub(crate) notifications: Mailbox<NotificationStore>,
     pub(crate) tickets: Mailbox<TicketStore>,
     pub(crate) users: Mailbox<UserStore>,
+    pub(crate) webhooks: Mailbox<WebhookStore>,
 }
 
 /// Does a round now. The housekeeper does so by itself, every ten minutes. What cannot be done waits for the next.
@@ -69,6 +71,9 @@ impl Housekeeper {
         }
         if let Err(error) = self.tickets.ask(ForgetTickets { now }).await {
             tracing::warn!(%error, "old tickets stay until the next round");
+        }
+        if let Err(error) = self.webhooks.ask(ForgetWebhookMessages { now }).await {
+            tracing::warn!(%error, "old webhook messages stay until the next round");
         }
         self.reconcile_loads().await;
     }

@@ -17,6 +17,7 @@ use crate::dead_letter_desk::DeadLetterDesk;
 use crate::delivery_dispatcher::{DeliveryDispatcher, Dispatch, EMAIL, Route};
 use crate::domain::approval_policy::ApprovalPolicy;
 use crate::domain::delivery::RetryRule;
+use crate::domain::webhook::WebhookRule;
 use crate::housekeeper::Housekeeper;
 use crate::inquiry_desk::InquiryDesk;
 use crate::intake_desk::IntakeDesk;
@@ -39,9 +40,12 @@ use crate::store::sessions::SessionStore;
 use crate::store::stats::StatsStore;
 use crate::store::tickets::TicketStore;
 use crate::store::users::UserStore;
+use crate::store::webhooks::WebhookStore;
 use crate::store::{Storage, Writer};
 use crate::supervision::{ActorHealth, Supervision};
 use crate::user_desk::UserDesk;
+use crate::webhook_desk::WebhookDesk;
+use crate::webhook_dispatcher::{Calling, WebhookDispatcher};
 
 /// For closing the database when the actors have used up all the time.
 const CLOSING: Duration = Duration::from_millis(500);
@@ -54,6 +58,7 @@ pub struct HubSettings {
     pub mailbox_capacity: u32,
     /// How failed deliveries are tried again.
     pub retry: RetryRule,
+    pub webhooks: WebhookRule,
     pub timers: ApprovalTimers,
     /// The first that matches a response applies to it.
     pub policies: Arc<[ApprovalPolicy]>,
@@ -86,6 +91,7 @@ pub struct Hub {
     pub notifications: Mailbox<NotificationStore>,
     pub tickets: Mailbox<TicketStore>,
     pub api_keys: Mailbox<ApiKeyStore>,
+    pub webhooks: Mailbox<WebhookStore>,
     pub writer: Mailbox<Writer>,
     pub assignment_balancer: Mailbox<AssignmentBalancer>,
     pub customer_desk: Mailbox<CustomerDesk>,
@@ -95,6 +101,7 @@ pub struct Hub {
     pub intake_desk: Mailbox<IntakeDesk>,
     pub dead_letter_desk: Mailbox<DeadLetterDesk>,
     pub api_key_desk: Mailbox<ApiKeyDesk>,
+    pub webhook_desk: Mailbox<WebhookDesk>,
     pub housekeeper: Mailbox<Housekeeper>,
     pub notifier: Mailbox<Notifier>,
     /// Who is connected to the notifier.
@@ -102,6 +109,7 @@ pub struct Hub {
     /// Without ports there is none; likewise below.
     pub outbox_relay: Option<Mailbox<OutboxRelay>>,
     pub delivery_dispatcher: Option<Mailbox<DeliveryDispatcher>>,
+    pub webhook_dispatcher: Option<Mailbox<WebhookDispatcher>>,
     /// Only where there is a mail server.
     pub mail_dispatcher: Option<Mailbox<DeliveryDispatcher>>,
 }
@@ -137,6 +145,7 @@ impl Hub {
         let intake = start!("IntakeStore", IntakeStore::new(storage.clone()));
         let deliveries = start!("DeliveryStore", DeliveryStore::new(storage.clone()));
         let api_keys = start!("ApiKeyStore", ApiKeyStore::new(storage.clone()));
+        let webhooks = start!("WebhookStore", WebhookStore::new(storage.clone()));
         let dead_letters = start!("DeadLetterStore", DeadLetterStore::new(storage.clone()));
         let outbox = start!("OutboxStore", OutboxStore::new(storage.clone()));
         let notifications = start!("NotificationStore", NotificationStore::new(storage.clone()));
@@ -220,6 +229,20 @@ impl Hub {
             let make = move |_: &mut _| DeliveryDispatcher { dispatch };
             Mailbox::start_until(&supervision, &threads.next(), name, capacity, last, make)
         };
+        let webhook_dispatcher = ports.as_ref().map(|ports| {
+            let calling = Calling {
+                clock: clock.clone(),
+                rule: settings.webhooks,
+                webhooks: webhooks.clone(),
+                writer: writer.clone(),
+                caller: ports.webhooks.clone(),
+                due: Arc::clone(&storage.webhooks_due),
+                turn: Arc::default(),
+            };
+            let last = calling.clone().finish();
+            let make = move |_: &mut _| WebhookDispatcher { calling };
+            Mailbox::start_until(&supervision, &threads.next(), "WebhookDispatcher", capacity, last, make)
+        });
         let mail = ports.as_ref().and_then(|ports| ports.mail.clone());
         let rest = if mail.is_some() { Channels::Except(EMAIL) } else { Channels::All };
         let mail_dispatcher = mail.map(|server| {
@@ -263,6 +286,10 @@ impl Hub {
             "ApiKeyDesk",
             ApiKeyDesk { clock: clock.clone(), api_keys: api_keys.clone(), writer: writer.clone() }
         );
+        let webhook_desk = start!(
+            "WebhookDesk",
+            WebhookDesk { clock: clock.clone(), webhooks: webhooks.clone(), writer: writer.clone() }
+        );
         let housekeeper = start!(
             "Housekeeper",
             Housekeeper {
@@ -272,6 +299,7 @@ impl Hub {
                 notifications: notifications.clone(),
                 tickets: tickets.clone(),
                 users: users.clone(),
+                webhooks: webhooks.clone(),
             }
         );
         let lines = Lines::default();
@@ -303,6 +331,7 @@ impl Hub {
             notifications,
             tickets,
             api_keys,
+            webhooks,
             writer,
             assignment_balancer,
             customer_desk,
@@ -312,12 +341,14 @@ impl Hub {
             intake_desk,
             dead_letter_desk,
             api_key_desk,
+            webhook_desk,
             housekeeper,
             notifier,
             lines,
             outbox_relay,
             delivery_dispatcher,
             mail_dispatcher,
+            webhook_dispatcher,
         }
     }
 
@@ -344,6 +375,7 @@ impl Hub {
             notifications,
             tickets,
             api_keys,
+            webhooks,
             writer,
             assignment_balancer,
             customer_desk,
@@ -353,6 +385,7 @@ impl Hub {
             intake_desk,
             dead_letter_desk,
             api_key_desk,
+            webhook_desk,
             housekeeper,
             notifier,
         )

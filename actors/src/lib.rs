@@ -9,7 +9,8 @@
 //! | [`intake_desk`], [`dead_letter_desk`] | what channels bring, and what of it cannot be taken |
 //! | [`outbox_relay`], [`delivery_dispatcher`] | events to the broker, approved replies to their channels |
 //! | [`redelivery`] | replies handed over once more to a channel that may have lost them |
-//! | [`port`] | what is asked of the edges: a broker, a mail server |
+//! | [`webhook_desk`], [`webhook_dispatcher`] | endpoints that events are sent to by HTTP |
+//! | [`port`] | what is asked of the edges: a broker, a mail server, calls by HTTP |
 //! | [`assignment_balancer`] | who gets an inquiry; takes waiting ones up |
 //! | [`hub`] | starts and stops the tree of actors |
 //! | [`supervision`], [`mailbox`] | restarts after panics; bounded ways to an actor |
@@ -43,6 +44,8 @@ pub mod redelivery;
 pub mod store;
 pub mod supervision;
 pub mod user_desk;
+pub mod webhook_desk;
+pub mod webhook_dispatcher;
 
 pub use clock::{Clock, new_id};
 pub use error::{HubError, HubResult};

@@ -1,11 +1,14 @@
-//! What the hub asks of its edges: a broker and a mail server. They arrive as `Recipient`s, so that nothing in here
+//! What the hub asks of its edges: a broker, a mail server, and calls by HTTP. They arrive as `Recipient`s, so that nothing in here
 //! knows which ones they are.
 
 use actix::{Message, Recipient};
+use uuid::Uuid;
 
+use crate::domain::Timestamp;
 use crate::domain::cloud_event::CloudEvent;
 use crate::domain::dead_letter::BuriedMessage;
 use crate::domain::delivery::OutboundMessage;
+use crate::domain::webhook::Answer;
 use crate::error::HubResult;
 
 /// The edges a hub runs with.
@@ -14,6 +17,7 @@ pub struct Ports {
     pub broker: Recipient<Publish>,
     /// Sends replies of the channel `email` itself, where there is a mail server.
     pub mail: Option<Recipient<SendMail>>,
+    pub webhooks: Recipient<CallWebhook>,
 }
 
 /// Publishes all, in this order, and waits for the broker to answer for each. One outcome a message.
@@ -57,4 +61,19 @@ pub enum MailOutcome {
     NotTried { reason: String },
     /// The connection broke at a moment when the server may or may not have taken it.
     Unknown { reason: String },
+}
+
+/// Posts one message to one endpoint. Never fails as a message: what happened is the answer.
+#[derive(Clone, Message)]
+#[rtype(result = "Answer")]
+pub struct CallWebhook {
+    pub url: String,
+    /// `webhook-id`: the same for each call of a message.
+    pub id: Uuid,
+    /// `webhook-timestamp`: when this call is made, in whole seconds.
+    pub at: Timestamp,
+    /// JSON.
+    pub body: String,
+    /// One signature for each, the newest first.
+    pub secrets: Vec<String>,
 }

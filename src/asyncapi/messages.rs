@@ -171,7 +171,13 @@ const fn summary(event_type: EventType) -> &'static str {
         | EventType::SessionReuseDetected
         | EventType::ApiKeyCreated
         | EventType::ApiKeyRevoked
-        | EventType::DeliveryWithheld => "",
+        | EventType::DeliveryWithheld
+        | EventType::WebhookCreated
+        | EventType::WebhookUpdated
+        | EventType::WebhookSecretRotated
+        | EventType::WebhookReplayed
+        | EventType::WebhookDisabled
+        | EventType::WebhookDeleted => "",
     }
 }
 

@@ -73,7 +73,12 @@ fn data_of(entity: EntityType) -> Option<(Value, Add)> {
         EntityType::Response => Some((schema_of::<Response>(), add::<Response>)),
         EntityType::User => Some((schema_of::<User>(), add::<User>)),
         EntityType::DeadLetter => Some((schema_of::<DeadLetter>(), add::<DeadLetter>)),
-        EntityType::Session | EntityType::Delivery | EntityType::ApiKey | EntityType::Notification => None,
+        EntityType::Session
+        | EntityType::Delivery
+        | EntityType::ApiKey
+        | EntityType::Notification
+        | EntityType::Webhook
+        | EntityType::WebhookAttempt => None,
     }
 }
 

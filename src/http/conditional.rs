@@ -8,6 +8,7 @@ use nexus_actors::domain::delivery::Delivery;
 use nexus_actors::domain::inquiry::Inquiry;
 use nexus_actors::domain::response::Response;
 use nexus_actors::domain::user::User;
+use nexus_actors::domain::webhook::Webhook;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -31,7 +32,7 @@ macro_rules! versioned {
     )+};
 }
 
-versioned!(Customer, DeadLetter, Delivery, Inquiry, Response, User);
+versioned!(Customer, DeadLetter, Delivery, Inquiry, Response, User, Webhook);
 
 /// 200 with the entity, or 304 when the client has this version already.
 pub fn found<T: Versioned>(request: &HttpRequest, entity: &T) -> HttpResponse {

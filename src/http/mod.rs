@@ -27,6 +27,7 @@ mod responses;
 mod signed;
 mod stats;
 mod users;
+mod webhooks;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -101,6 +102,7 @@ pub fn application(
                 .configure(responses::routes)
                 .configure(approval_policies::routes)
                 .configure(api_keys::routes)
+                .configure(webhooks::routes)
                 .configure(inbound::routes)
                 .configure(deliveries::routes)
                 .configure(dead_letters::routes)

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::problem::Problem;
 use super::{
     api_keys, approval_policies, audit, auth, customers, dead_letters, deliveries, health, inbound,
-    inquiries, metrics, notifications, pushes, responses, stats, users,
+    inquiries, metrics, notifications, pushes, responses, stats, users, webhooks,
 };
 use crate::asyncapi;
 
@@ -38,6 +38,8 @@ use crate::asyncapi;
         responses::withdraw, responses::approve, responses::reject, responses::history,
         approval_policies::explain,
         api_keys::list, api_keys::create, api_keys::revoke,
+        webhooks::list, webhooks::create, webhooks::read, webhooks::change, webhooks::delete, webhooks::rotate,
+        webhooks::attempts, webhooks::replay,
         inbound::take_in, deliveries::list, deliveries::confirm, deliveries::fail,
         dead_letters::list, dead_letters::read, dead_letters::replay, dead_letters::discard,
         notifications::list, notifications::read, notifications::read_all, pushes::events, pushes::socket,

@@ -16,6 +16,8 @@ text_enum!(EntityType {
     ApiKey = "api_key",
     DeadLetter = "dead_letter",
     Notification = "notification",
+    Webhook = "webhook",
+    WebhookAttempt = "webhook_attempt",
 });
 
 text_enum!(
@@ -57,15 +59,26 @@ text_enum!(
         DeadLetterAdded = "dead_letter.added",
         DeadLetterReplayed = "dead_letter.replayed",
         DeadLetterDiscarded = "dead_letter.discarded",
+        WebhookCreated = "webhook.created",
+        WebhookUpdated = "webhook.updated",
+        WebhookSecretRotated = "webhook.secret_rotated",
+        WebhookReplayed = "webhook.replayed",
+        WebhookDisabled = "webhook.disabled",
+        WebhookDeleted = "webhook.deleted",
     }
 );
 
 impl EntityType {
-    /// Whether the outside world may know what happens to it. Sign-ins and keys are for the audit trail alone.
+    /// Whether the outside world may know what happens to it. Sign-ins, keys and webhooks are for the audit trail alone.
     pub const fn is_published(self) -> bool {
         match self {
             Self::Customer | Self::Inquiry | Self::Response | Self::User | Self::DeadLetter => true,
-            Self::Session | Self::Delivery | Self::ApiKey | Self::Notification => false,
+            Self::Session
+            | Self::Delivery
+            | Self::ApiKey
+            | Self::Notification
+            | Self::Webhook
+            | Self::WebhookAttempt => false,
         }
     }
 }
@@ -105,6 +118,12 @@ impl EventType {
             Self::DeadLetterAdded | Self::DeadLetterReplayed | Self::DeadLetterDiscarded => {
                 EntityType::DeadLetter
             }
+            Self::WebhookCreated
+            | Self::WebhookUpdated
+            | Self::WebhookSecretRotated
+            | Self::WebhookReplayed
+            | Self::WebhookDisabled
+            | Self::WebhookDeleted => EntityType::Webhook,
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod stats;
 pub mod timestamp;
 pub mod user;
 pub mod validation;
+pub mod webhook;
 
 pub use caller::{Caller, Claim, Origin, Principal};
 pub use event::Event;

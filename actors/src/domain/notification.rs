@@ -46,7 +46,7 @@ pub fn audience(event: &Event) -> Option<Audience> {
         | EventType::ResponseStale
         | EventType::ResponseDeliveryFailed => Some(Audience::Roles(&[Role::Manager, Role::Admin])),
         EventType::ApprovalReminder => Some(Audience::Roles(&[Role::Manager])),
-        EventType::ApprovalEscalated => Some(Audience::Roles(&[Role::Admin])),
+        EventType::ApprovalEscalated | EventType::WebhookDisabled => Some(Audience::Roles(&[Role::Admin])),
         EventType::InquiryAssigned | EventType::InquiryReopened => user(event, "assignedTo"),
         EventType::ResponseApproved | EventType::ResponseRejected | EventType::ResponseSent => {
             user(event, "respondedBy")
@@ -75,7 +75,12 @@ pub fn audience(event: &Event) -> Option<Audience> {
         | EventType::DeliveryWithheld
         | EventType::DeadLetterAdded
         | EventType::DeadLetterReplayed
-        | EventType::DeadLetterDiscarded => None,
+        | EventType::DeadLetterDiscarded
+        | EventType::WebhookCreated
+        | EventType::WebhookUpdated
+        | EventType::WebhookSecretRotated
+        | EventType::WebhookReplayed
+        | EventType::WebhookDeleted => None,
     }
 }
 

@@ -31,6 +31,7 @@ text_enum!(
         ManageApiKeys = "manage_api_keys",
         UseGateway = "use_gateway",
         ManageDeadLetters = "manage_dead_letters",
+        ManageWebhooks = "manage_webhooks",
     }
 );
 
@@ -89,6 +90,7 @@ pub const TABLE: &[Permission] = {
         // What gateways do with an API key: bring inquiries, report deliveries.
         row(Action::UseGateway,        Never,  Never,      Always),
         row(Action::ManageDeadLetters, Never,  Never,      Always),
+        row(Action::ManageWebhooks,    Never,  Never,      Always),
     ]
 };
 

@@ -12,6 +12,7 @@ use crate::domain::delivery::DeliveryStatus;
 use crate::domain::inquiry::{Direction, InquiryStatus, Priority};
 use crate::domain::response::{HistoryAction, ResponseStatus};
 use crate::domain::user::{Availability, Role};
+use crate::domain::webhook::WebhookMessageStatus;
 
 macro_rules! through {
     ($type:ty, $repr:ty, |$value:ident| $encode:expr, |$raw:ident| $decode:expr) => {
@@ -69,6 +70,7 @@ as_text!(
     Reason,
     ResponseStatus,
     Role,
+    WebhookMessageStatus,
 );
 
 through!(Timestamp, chrono::DateTime<chrono::Utc>, |time| time.utc(), |time| Ok(Self::from_utc(time)));

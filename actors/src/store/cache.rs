@@ -174,12 +174,15 @@ pub struct Storage {
     pub mail_due: Arc<Notify>,
     /// Told after a commit that someone is to be told of.
     pub news_due: Arc<Notify>,
+    /// Told after a commit that endpoints are to be told of.
+    pub webhooks_due: Arc<Notify>,
 }
 
 impl Storage {
     pub fn new(db: Db, cache: Arc<dyn SharedCache>) -> Self {
-        let (outbox_filled, outbox_waits, delivery_due, mail_due, news_due) = Default::default();
-        Self { db, cache, outbox_filled, outbox_waits, delivery_due, mail_due, news_due }
+        let (outbox_filled, outbox_waits, delivery_due, mail_due, news_due, webhooks_due) =
+            Default::default();
+        Self { db, cache, outbox_filled, outbox_waits, delivery_due, mail_due, news_due, webhooks_due }
     }
 
     /// The entity under `key`, from the cache or else by `load`.

@@ -11,7 +11,7 @@ use super::db::Tx;
 use super::intake::InboxEntry;
 use super::{
     api_keys, audit, customers, dead_letters, deliveries, idempotency, inquiries, intake, notifications,
-    outbox, responses, sessions, users,
+    outbox, responses, sessions, users, webhooks,
 };
 use crate::clock::new_id;
 use crate::domain::api_key::ApiKey;
@@ -21,8 +21,10 @@ use crate::domain::dead_letter::{BuriedMessage, DeadLetter};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::inquiry::{ConversationMessage, Inquiry};
+use crate::domain::notification::audience;
 use crate::domain::response::{HistoryEntry, Response, Timer};
 use crate::domain::user::User;
+use crate::domain::webhook::{Webhook, WebhookAttempt, WebhookMessage, WebhookSecret};
 use crate::domain::{Caller, Claim, Timestamp};
 use crate::error::{HubError, HubResult};
 
@@ -125,6 +127,30 @@ pub enum Write {
         id: Uuid,
         at: Timestamp,
     },
+    InsertWebhook {
+        webhook: Webhook,
+        secrets: Vec<WebhookSecret>,
+    },
+    /// `secrets`: unless they stay.
+    UpdateWebhook {
+        webhook: Webhook,
+        secrets: Option<Vec<WebhookSecret>>,
+    },
+    DeleteWebhook {
+        id: Uuid,
+        at: Timestamp,
+    },
+    /// A call and what it made of its message. `Contended` when somebody else has called it meanwhile.
+    KeepAttempt {
+        message: WebhookMessage,
+        attempt: WebhookAttempt,
+    },
+    /// `Contended` when it has been called since it was read.
+    ReplayMessage(WebhookMessage),
+    SetFailingSince {
+        webhook_id: Uuid,
+        since: Option<Timestamp>,
+    },
 }
 
 /// Whether taking work on is bound by the CSO's capacity.
@@ -209,13 +235,15 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     }
     let Work { mut tx, touched, events } = work;
     audit::insert(&mut tx, &events).await?;
-    let published: Vec<(&Event, String)> = events
+    let told: Vec<(&Event, String)> = events
         .iter()
-        .filter(|event| event.is_published())
+        .filter(|event| event.is_published() || audience(event).is_some())
         .map(|event| (event, Box::<str>::from(event.published_data()).into_string()))
         .collect();
+    let news = notifications::insert(&mut tx, &told).await?;
+    let published: Vec<_> = told.into_iter().filter(|(event, _)| event.is_published()).collect();
     outbox::insert(&mut tx, &published).await?;
-    let news = notifications::insert(&mut tx, &published).await?;
+    let calls = webhooks::insert_messages(&mut tx, &published).await?;
     if let Some((claim, answer)) = commit.settle {
         idempotency::settle(&mut tx, &claim, &answer).await?;
     }
@@ -231,6 +259,9 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
         }
         if news {
             storage.news_due.notify_one();
+        }
+        if calls || commit.writes.iter().any(|write| matches!(write, Write::ReplayMessage(_))) {
+            storage.webhooks_due.notify_one();
         }
         if commit.writes.iter().any(|write| matches!(write, Write::InsertDelivery(_))) {
             storage.delivery_due.notify_one();
@@ -338,6 +369,19 @@ async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
         Write::RevokeApiKey { .. } => {
             each!(run, Write::RevokeApiKey { id, at } => api_keys::revoke(work, *id, *at))
         }
+        Write::InsertWebhook { .. } => each!(run, Write::InsertWebhook { webhook, secrets } =>
+            webhooks::insert(work, webhook, secrets)),
+        Write::UpdateWebhook { .. } => each!(run, Write::UpdateWebhook { webhook, secrets } =>
+            webhooks::update(work, webhook, secrets.as_deref())),
+        Write::DeleteWebhook { .. } => {
+            each!(run, Write::DeleteWebhook { id, at } => webhooks::delete(work, *id, *at))
+        }
+        Write::KeepAttempt { .. } => each!(run, Write::KeepAttempt { message, attempt } =>
+            webhooks::keep_attempt(work, message, attempt)),
+        Write::ReplayMessage(_) => each!(run, Write::ReplayMessage(message) =>
+            webhooks::update_message(work, message, message.attempts)),
+        Write::SetFailingSince { .. } => each!(run, Write::SetFailingSince { webhook_id, since } =>
+            webhooks::set_failing_since(work, *webhook_id, *since)),
     }
 }
 

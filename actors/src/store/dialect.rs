@@ -58,6 +58,22 @@ pub(super) fn claim_outbox(db: &Db) -> &'static str {
     }
 }
 
+/// Of one endpoint's messages, those that have been due longest, due again later. PostgreSQL passes over those another
+/// instance is claiming.
+pub(super) fn claim_webhook_messages(db: &Db) -> &'static str {
+    match db {
+        Db::Postgres(_) => {
+            "update webhook_messages set next_attempt_at = $4 where id in (select id from webhook_messages \
+             where webhook_id = $1 and next_attempt_at <= $2 order by next_attempt_at, id limit $3 \
+             for update skip locked) returning *"
+        }
+        Db::Sqlite { .. } => {
+            "update webhook_messages set next_attempt_at = $4 where id in (select id from webhook_messages \
+             where webhook_id = $1 and next_attempt_at <= $2 order by next_attempt_at, id limit $3) returning *"
+        }
+    }
+}
+
 /// Lets one transaction at a time number notifications, until it ends. On SQLite there is only one that writes anyway.
 pub(super) fn numbering_lock(db: &Db) -> Option<&'static str> {
     match db {

@@ -46,6 +46,7 @@ pub mod sessions;
 pub mod stats;
 pub mod tickets;
 pub mod users;
+pub mod webhooks;
 
 pub use cache::Storage;
 pub use commit::{Commit, LoadRule, Write, Writer};
