@@ -460,5 +460,8 @@ mod faults {
         NotificationStore,
         TicketStore,
         Notifier,
+        WebhookStore,
+        WebhookDesk,
+        WebhookDispatcher,
     );
 }

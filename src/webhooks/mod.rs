@@ -54,11 +54,8 @@ impl WebhookCaller {
         let (timeout, allow_private) = (settings.timeout, settings.allow_private);
         let tls = Arc::new(tls()?);
         // The client belongs to the thread it is made on.
-        let make = move |_: &mut Context<Self>| Self {
-            client: client(&tls, timeout, allow_private),
-            timeout,
-            allow_private,
-        };
+        let make =
+            move |_: &mut Context<Self>| Self { client: client(&tls, allow_private), timeout, allow_private };
         Ok(supervision.start(&Arbiter::new().handle(), "WebhookCaller", make).recipient())
     }
 }
@@ -97,10 +94,11 @@ fn tls() -> Result<rustls::ClientConfig, BadSetting> {
     Ok(config)
 }
 
-fn client(tls: &Arc<rustls::ClientConfig>, timeout: Duration, allow_private: bool) -> Client {
+fn client(tls: &Arc<rustls::ClientConfig>, allow_private: bool) -> Client {
     let connector =
         Connector::new().rustls_0_23(Arc::clone(tls)).timeout(CONNECTING).handshake_timeout(CONNECTING);
-    let builder = Client::builder().timeout(timeout).disable_redirects().no_default_headers();
+    // The time for the whole call, answer and all, is kept by the handler.
+    let builder = Client::builder().disable_timeout().disable_redirects().no_default_headers();
     if allow_private {
         builder.connector(connector).finish()
     } else {

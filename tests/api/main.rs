@@ -32,3 +32,4 @@ mod search;
 mod stats;
 mod transitions;
 mod walkthrough;
+mod webhooks;

@@ -17,8 +17,8 @@ use crate::harness::{Client, Reply, TestHub, eventually, id_of, on_both_engines,
 /// Longer than any request takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The edge to the broker. Nothing in the hub has their addresses.
-const EDGE: [&str; 3] = ["Broker", "InquiryConsumer", "DeliveryConsumer"];
+/// The edges to the broker and to webhooks. Nothing in the hub has their addresses.
+const EDGE: [&str; 4] = ["Broker", "InquiryConsumer", "DeliveryConsumer", "WebhookCaller"];
 
 type Provoke = for<'a> fn(&'a Hub) -> LocalBoxFuture<'a, HubResult<()>>;
 
@@ -45,6 +45,7 @@ const ACTORS: &[Provoke] = panic_of_each!(
     dead_letters,
     outbox,
     api_keys,
+    webhooks,
     notifications,
     tickets,
     writer,
@@ -56,10 +57,12 @@ const ACTORS: &[Provoke] = panic_of_each!(
     intake_desk,
     dead_letter_desk,
     api_key_desk,
+    webhook_desk,
     housekeeper,
     notifier;
     outbox_relay,
     delivery_dispatcher,
+    webhook_dispatcher,
 );
 
 on_both_engines!(

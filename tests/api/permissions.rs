@@ -15,7 +15,11 @@ use self::matrix::{MATRIX, PUBLIC, SELF_SERVICE, Tie};
 use self::scene::Scene;
 use crate::harness::{Client, Reply, TestHub, on_both_engines};
 
+/// So that a webhook can be called.
+const LOCAL: &[(&str, &str)] = &[("NEXUS__WEBHOOKS__ALLOW_PRIVATE", "true")];
+
 on_both_engines!(
+    with LOCAL;
     every_role_may_do_what_the_contract_says_and_nothing_else,
     every_endpoint_that_needs_a_permission_is_in_the_matrix,
     what_cannot_be_seen_is_404_before_403_and_what_is_not_allowed_403_before_422,

@@ -22,6 +22,7 @@ const LISTS: &[(&str, usize, usize)] = &[
     ("/responses?inquiryId={inquiry}", 2, 4),
     ("/responses/{response}/history", 2, 5),
     ("/notifications", 2, 4),
+    ("/webhooks", 2, 4),
     ("/notifications?unread=true", 2, 4),
     ("/audit", 2, 4),
     ("/audit?entityType=customer", 2, 4),
@@ -123,6 +124,8 @@ impl Scene {
             )
             .await;
             hub.inquiry(&self.admin).await;
+            let hook = json!({"url": "https://example.com/", "events": ["customer.deleted"]});
+            self.admin.post("/webhooks", hook).await.expect(201);
             let to = json!({"assigneeId": self.cso.id});
             self.admin.post(&format!("{inquiry}/assign"), to).await.expect(200);
             let reply = json!({"inquiryId": self.inquiry["id"], "message": "Soon."});

@@ -39,6 +39,8 @@ const INDEXES: &[(&str, &str)] = &[
     ("/users", "users_by_created"),
     ("/users?role=cso", "users_by_role"),
     ("/notifications", "notifications_by_user"),
+    ("/webhooks", "webhooks_by_created"),
+    ("/webhooks/{webhook}/attempts", "webhook_attempts_by_webhook"),
     ("/audit", "audit_log_by_created"),
     ("/audit?entityId={customer}", "audit_log_by_entity"),
     ("/audit?actorId={user}", "audit_log_by_actor"),
@@ -147,6 +149,8 @@ async fn use_their_indexes(hub: &TestHub) {
     let draft = populate(hub, &admin, &cso).await;
     let inquiry =
         admin.get(&format!("/inquiries/{}", draft["inquiryId"].as_str().unwrap())).await.expect(200);
+    let webhook = json!({"url": "https://example.com/", "events": ["customer.deleted"]});
+    let webhook = admin.post("/webhooks", webhook).await.expect(201);
     let mut wrong = Vec::new();
     for (in_order, requests) in [(true, INDEXES), (false, SORTED)] {
         for (request, index) in requests {
@@ -154,6 +158,7 @@ async fn use_their_indexes(hub: &TestHub) {
                 .replace("{user}", &cso.id.to_string())
                 .replace("{customer}", inquiry["customerId"].as_str().unwrap())
                 .replace("{inquiry}", &id_of(&inquiry).to_string())
+                .replace("{webhook}", &id_of(&webhook).to_string())
                 .replace("/responses/{response}", &path("responses", &draft));
             let said = statements(&admin, &request).await;
             let rows = said.iter().rev().find(|sql| sql.contains(" order by ")).unwrap();

@@ -81,6 +81,14 @@ pub const MATRIX: &[Row] = {
         row("GET /dead-letters/{id}",       ManageDeadLetters, &[403, 403],      &[403, 403],       &[200, 200]),
         row("POST /dead-letters/{id}/replay", ManageDeadLetters, &[403, 403],    &[403, 403],       &[200, 200]),
         row("POST /dead-letters/{id}/discard", ManageDeadLetters, &[403, 403],   &[403, 403],       &[200, 200]),
+        row("GET /webhooks",                ManageWebhooks,   &[403],            &[403],            &[200]),
+        row("POST /webhooks",               ManageWebhooks,   &[403],            &[403],            &[201]),
+        row("GET /webhooks/{id}",           ManageWebhooks,   &[403, 403],       &[403, 403],       &[200, 200]),
+        row("PATCH /webhooks/{id}",         ManageWebhooks,   &[403, 403],       &[403, 403],       &[200, 200]),
+        row("DELETE /webhooks/{id}",        ManageWebhooks,   &[403, 403],       &[403, 403],       &[204, 204]),
+        row("POST /webhooks/{id}/rotate",   ManageWebhooks,   &[403, 403],       &[403, 403],       &[200, 200]),
+        row("GET /webhooks/{id}/attempts",  ManageWebhooks,   &[403, 403],       &[403, 403],       &[200, 200]),
+        row("POST /webhooks/{id}/attempts/{attemptId}/replay", ManageWebhooks, &[403, 403], &[403, 403], &[202, 202]),
     ]
 };
 
@@ -155,7 +163,7 @@ impl Row {
     pub fn of_missing(&self, role: Role) -> u16 {
         match (self.collection(), role) {
             ("users", Role::Cso) => 403,
-            ("api-keys" | "dead-letters" | "deliveries", Role::Cso | Role::Manager) => 403,
+            ("api-keys" | "dead-letters" | "deliveries" | "webhooks", Role::Cso | Role::Manager) => 403,
             _ => 404,
         }
     }
@@ -169,6 +177,8 @@ impl Row {
             // It makes nothing.
             ("POST", None) if self.endpoint.ends_with("/explain") => 200,
             ("POST", None) => 201,
+            // A webhook is called later.
+            ("POST", Some(_)) if self.endpoint.ends_with("{attemptId}/replay") => 202,
             ("DELETE", _) => 204,
             _ => 200,
         }

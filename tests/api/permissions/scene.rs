@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::matrix::{MATRIX, Row, Tie};
 use crate::dead_letters;
-use crate::harness::{Client, PASSWORD, Reply, TestHub, id_of, path};
+use crate::harness::{Client, PASSWORD, Reply, TestHub, eventually, id_of, path};
 
 pub struct Scene {
     pub caller: Client,
@@ -19,6 +19,8 @@ pub struct Scene {
     pub maker: Client,
     inquiry: Uuid,
     objects: HashMap<(&'static str, Tie), Uuid>,
+    /// Of webhooks.
+    attempts: HashMap<Uuid, Uuid>,
 }
 
 impl Scene {
@@ -30,7 +32,14 @@ impl Scene {
         hub.make_user(Role::Admin, &email).await;
         let editor = hub.sign_in(&email, PASSWORD).await;
         let inquiry = id_of(&hub.inquiry(&maker).await);
-        let mut scene = Self { caller: editor, author, maker, inquiry, objects: HashMap::new() };
+        let mut scene = Self {
+            caller: editor,
+            author,
+            maker,
+            inquiry,
+            objects: HashMap::new(),
+            attempts: HashMap::new(),
+        };
         scene.provide(hub, Tie::Edited).await;
         scene.recast(hub, Role::Cso, &email).await;
         scene.provide(hub, Tie::Own).await;
@@ -51,7 +60,12 @@ impl Scene {
 
     pub async fn send_as(&self, who: &Client, row: &Row, id: Option<Uuid>, body: Option<Value>) -> Reply {
         let (method, path) = row.endpoint.split_once(' ').unwrap();
-        let path = path.replace("{id}", &id.unwrap_or_default().to_string()).replace("{channel}", "email");
+        let id = id.unwrap_or_default();
+        let attempt = self.attempts.get(&id).copied().unwrap_or_default();
+        let path = path
+            .replace("{id}", &id.to_string())
+            .replace("{attemptId}", &attempt.to_string())
+            .replace("{channel}", "email");
         who.send(Method::from_bytes(method.as_bytes()).unwrap(), &path, body, &[]).await
     }
 
@@ -79,6 +93,8 @@ impl Scene {
             }
             "PATCH /users/{id}" => json!({"lastName": "Changed"}),
             "POST /api-keys" => json!({"name": "mail", "scopes": ["inbound"]}),
+            "POST /webhooks" => json!({"url": "https://example.com/", "events": ["customer.deleted"]}),
+            "PATCH /webhooks/{id}" => json!({"description": "CRM"}),
             "POST /inbound/{channel}" => json!({"customer": {"email": email}, "message": "M"}),
             "POST /deliveries/{id}/fail" => json!({"reason": "unknown address", "permanent": true}),
             _ => return None,
@@ -105,6 +121,7 @@ impl Scene {
                 "responses" => self.response_of(owner, row, tie).await,
                 "users" => owner.id,
                 "api-keys" => self.api_key().await,
+                "webhooks" => self.webhook(hub, row).await,
                 "dead-letters" => self.dead_letter(hub, row).await,
                 "deliveries" => self.delivery_of(hub, owner).await,
                 other => panic!("nothing to act on in /{other}"),
@@ -149,6 +166,25 @@ impl Scene {
 
     async fn api_key(&self) -> Uuid {
         id_of(&self.maker.post("/api-keys", json!({"name": "chat", "scopes": ["inbound"]})).await.expect(201))
+    }
+
+    /// To be replayed, one that was called in vain: nobody listens there.
+    async fn webhook(&mut self, hub: &TestHub, row: &Row) -> Uuid {
+        let input = json!({"url": "http://127.0.0.1:1/", "events": ["customer.deleted"]});
+        let id = id_of(&self.maker.post("/webhooks", input).await.expect(201));
+        if row.endpoint.ends_with("/replay") {
+            let customer = path("customers", &hub.customer(&self.maker).await);
+            self.maker.delete(&customer).await.expect(204);
+            let attempts = format!("/webhooks/{id}/attempts");
+            eventually("it is called", async || {
+                let attempts = self.maker.get(&attempts).await.expect(200);
+                attempts["meta"]["total"].as_i64().unwrap() > 0
+            })
+            .await;
+            let attempts = self.maker.get(&attempts).await.expect(200);
+            self.attempts.insert(id, id_of(&attempts["data"][0]));
+        }
+        id
     }
 
     /// To be replayed, one that can be taken by now.
