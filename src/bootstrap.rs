@@ -37,7 +37,7 @@ pub fn check(settings: &BootstrapSettings) -> Result<(), StartError> {
 
 /// Safe to repeat, and to run on several instances at once.
 pub async fn prepare(state: &HttpState) -> HubResult<()> {
-    state.hub.storage.db.migrate().await?;
+    state.hub.storage.prepare().await?;
     if state.hub.users.ask(HasNoUsers).await? {
         first_admin(state).await?;
     }

@@ -140,7 +140,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
 }
 
 async fn migrate(settings: &Settings) -> Result<(), Failure> {
-    open_storage(settings, None)?.db.migrate().await?;
+    open_storage(settings, None)?.prepare().await?;
     println!("The schema is up to date ({}).", describe_storage(settings));
     Ok(())
 }
@@ -183,7 +183,7 @@ async fn create_user(settings: &Settings, arguments: CreateArguments) -> Result<
 pub async fn offline_hub(settings: &Settings, clock: Clock, hands_out: bool) -> Result<Hub, Failure> {
     let redis = crate::app::connect_redis(settings)?;
     let storage = open_storage(settings, redis.as_ref())?;
-    storage.db.migrate().await?;
+    storage.prepare().await?;
     let supervision = Supervision::new(Restarts::default());
     let hub_settings = HubSettings { hands_out, ..hub_settings(settings, 1) };
     Ok(Hub::start(hub_settings, supervision, None, storage, clock))

@@ -6,6 +6,7 @@ mod timers;
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
+use tokio::sync::SetOnce;
 use uuid::Uuid;
 
 use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
@@ -94,6 +95,8 @@ impl Step {
 #[derive(Clone)]
 pub struct ApprovalCoordinator {
     pub(crate) clock: Clock,
+    /// Before, there is nothing to look at.
+    pub(crate) prepared: Arc<SetOnce<()>>,
     pub(crate) responses: Mailbox<ResponseStore>,
     pub(crate) inquiries: Mailbox<InquiryStore>,
     pub(crate) customers: Mailbox<CustomerStore>,
@@ -114,6 +117,7 @@ impl Actor for ApprovalCoordinator {
     fn started(&mut self, ctx: &mut Self::Context) {
         let coordinator = self.clone();
         let sweeps = async move {
+            coordinator.prepared.wait().await;
             loop {
                 if let Err(error) = coordinator.fire_timers().await {
                     tracing::warn!(%error, "reminders and escalations wait for the next sweep");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Recipient, Supervised, WrapFuture};
 use futures_util::future::join_all;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, SetOnce};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -50,6 +50,7 @@ pub(crate) struct Dispatch {
     pub writer: Mailbox<Writer>,
     pub route: Route,
     pub channels: Channels,
+    pub prepared: Arc<SetOnce<()>>,
     pub due: Arc<Notify>,
     /// Held while deliveries are handed over, and at the end for good.
     pub turn: Arc<Mutex<()>>,
@@ -83,6 +84,7 @@ impl Supervised for DeliveryDispatcher {}
 
 impl Dispatch {
     async fn run(&self) {
+        self.prepared.wait().await;
         loop {
             match self.round().await {
                 Ok(found) if found >= BATCH as usize => continue,

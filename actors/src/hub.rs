@@ -154,6 +154,7 @@ impl Hub {
             let relay = Passing {
                 outbox: outbox.clone(),
                 broker: ports.broker.clone(),
+                prepared: Arc::clone(&storage.prepared),
                 filled: Arc::clone(&storage.outbox_filled),
                 waits: Arc::clone(&storage.outbox_waits),
             };
@@ -200,6 +201,7 @@ impl Hub {
             "ApprovalCoordinator",
             ApprovalCoordinator {
                 clock: clock.clone(),
+                prepared: Arc::clone(&storage.prepared),
                 responses: responses.clone(),
                 inquiries: inquiries.clone(),
                 customers: customers.clone(),
@@ -222,6 +224,7 @@ impl Hub {
                 writer: writer.clone(),
                 route,
                 channels,
+                prepared: Arc::clone(&storage.prepared),
                 due: Arc::clone(due),
                 turn: Arc::default(),
             };
@@ -236,6 +239,7 @@ impl Hub {
                 webhooks: webhooks.clone(),
                 writer: writer.clone(),
                 caller: ports.webhooks.clone(),
+                prepared: Arc::clone(&storage.prepared),
                 due: Arc::clone(&storage.webhooks_due),
                 turn: Arc::default(),
             };
@@ -307,6 +311,7 @@ impl Hub {
             clock: clock.clone(),
             notifications: notifications.clone(),
             sessions: sessions.clone(),
+            prepared: Arc::clone(&storage.prepared),
             due: Arc::clone(&storage.news_due),
             look_every: settings.look_every,
             lines: lines.clone(),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -90,6 +90,7 @@ pub(crate) struct Pushing {
     pub clock: Clock,
     pub notifications: Mailbox<NotificationStore>,
     pub sessions: Mailbox<SessionStore>,
+    pub prepared: Arc<SetOnce<()>>,
     pub due: Arc<Notify>,
     /// How often notifications are looked for without being told to: for what other instances committed.
     pub look_every: Duration,
@@ -154,6 +155,7 @@ impl Handler<Subscribe> for Notifier {
 impl Pushing {
     async fn run(&self) {
         let mut away = false;
+        self.prepared.wait().await;
         loop {
             match self.pass_on().await {
                 Ok(true) => continue,

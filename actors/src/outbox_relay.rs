@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Recipient, Supervised, WrapFuture};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use tokio::time::timeout;
 
 use crate::error::HubResult;
@@ -27,6 +27,7 @@ pub struct OutboxRelay {
 pub(crate) struct Passing {
     pub outbox: Mailbox<OutboxStore>,
     pub broker: Recipient<Publish>,
+    pub prepared: Arc<SetOnce<()>>,
     pub filled: Arc<Notify>,
     pub waits: Arc<AtomicBool>,
 }
@@ -44,6 +45,7 @@ impl Supervised for OutboxRelay {}
 
 impl Passing {
     async fn run(&self) {
+        self.prepared.wait().await;
         let mut away = false;
         loop {
             match self.pass_on().await {

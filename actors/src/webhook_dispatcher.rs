@@ -11,7 +11,7 @@ use actix::{Actor, AsyncContext, Context, Recipient, Supervised, WrapFuture};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Notify, RwLock};
+use tokio::sync::{Notify, RwLock, SetOnce};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -52,6 +52,7 @@ pub(crate) struct Calling {
     pub webhooks: Mailbox<WebhookStore>,
     pub writer: Mailbox<Writer>,
     pub caller: Recipient<CallWebhook>,
+    pub prepared: Arc<SetOnce<()>>,
     pub due: Arc<Notify>,
     /// Shared by calls under way, and at the end held for good.
     pub turn: Arc<RwLock<()>>,
@@ -70,6 +71,7 @@ impl Supervised for WebhookDispatcher {}
 
 impl Calling {
     async fn run(&self) {
+        self.prepared.wait().await;
         let mut lanes = FuturesUnordered::new();
         let mut busy: HashSet<Uuid> = HashSet::new();
         let mut away = false;

@@ -16,7 +16,7 @@ use moka::ops::compute::Op;
 use moka::sync::Cache;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use uuid::Uuid;
 
 use super::db::Db;
@@ -165,6 +165,8 @@ impl SharedCache for NoCache {
 pub struct Storage {
     pub db: Db,
     pub cache: Arc<dyn SharedCache>,
+    /// Set once the schema is in place. What looks at tables without being asked waits for it.
+    pub prepared: Arc<SetOnce<()>>,
     /// Told after a commit that left something to be published.
     pub outbox_filled: Arc<Notify>,
     /// Whether this process has committed something that may not be published yet.
@@ -180,9 +182,25 @@ pub struct Storage {
 
 impl Storage {
     pub fn new(db: Db, cache: Arc<dyn SharedCache>) -> Self {
-        let (outbox_filled, outbox_waits, delivery_due, mail_due, news_due, webhooks_due) =
-            Default::default();
-        Self { db, cache, outbox_filled, outbox_waits, delivery_due, mail_due, news_due, webhooks_due }
+        Self {
+            db,
+            cache,
+            prepared: Arc::default(),
+            outbox_filled: Arc::default(),
+            outbox_waits: Arc::default(),
+            delivery_due: Arc::default(),
+            mail_due: Arc::default(),
+            news_due: Arc::default(),
+            webhooks_due: Arc::default(),
+        }
+    }
+
+    /// Brings the schema up to date. Safe to repeat, and on several instances at once.
+    pub async fn prepare(&self) -> HubResult<()> {
+        self.db.migrate().await?;
+        // It may have been before.
+        let _ = self.prepared.set(());
+        Ok(())
     }
 
     /// The entity under `key`, from the cache or else by `load`.
