@@ -36,6 +36,7 @@ pub struct Targets {
     /// Of another reply, which was approved.
     pub delivery: Uuid,
     pub dead_letter: Uuid,
+    pub webhook: Uuid,
 }
 
 pub fn document() -> Value {
@@ -128,6 +129,8 @@ impl Targets {
         let approved = crate::harness::path("responses", &hub.draft(&cso, &admin).await);
         cso.act(&format!("{approved}/submit")).await.expect(200);
         hub.manager().await.act(&format!("{approved}/approve")).await.expect(200);
+        let webhook = json!({"url": "https://hooks.example.com/in", "events": ["customer.deleted"]});
+        let webhook = admin.post("/webhooks", webhook).await.expect(201);
         let deliveries = admin.get("/deliveries").await.expect(200);
         Self {
             customer: id_of(&hub.customer(&admin).await),
@@ -136,6 +139,7 @@ impl Targets {
             user: cso.id,
             delivery: id_of(&deliveries["data"][0]),
             dead_letter: id_of(&crate::dead_letters::buried(hub, &admin).await),
+            webhook: id_of(&webhook),
             admin,
         }
     }
@@ -150,6 +154,7 @@ impl Targets {
             "users" => self.user,
             "deliveries" => self.delivery,
             "dead-letters" => self.dead_letter,
+            "webhooks" => self.webhook,
             _ => Uuid::nil(),
         };
         operation.path_with(&id.to_string())
@@ -175,6 +180,7 @@ impl Targets {
             "url" => json!("https://hooks.example.com/in"),
             "customer" => json!({"email": format!("{}@example.com", Uuid::new_v4().simple())}),
             "scopes" => json!(["inbound"]),
+            "events" => json!(["customer.deleted"]),
             _ => match type_of(schema) {
                 "string" => json!("seven brisk otters paint"),
                 "integer" => json!(1),

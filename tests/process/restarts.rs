@@ -27,6 +27,7 @@ fn the_first_start_prints_the_admins_sign_in_and_no_other_start_does() {
             let end = hub.stop().await;
             assert_eq!(end.out.matches(&password).count(), 1);
             assert!(!end.err.contains(&password), "it is in the log");
+            assert!(!end.err.contains(" WARN ") && !end.err.contains(" ERROR "), "{}", end.err);
             assert!(directory.join("data/nexus-hub.db").exists());
 
             let hub = Hub::ready(directory, &[]).await;
