@@ -95,8 +95,12 @@ fn tls() -> Result<rustls::ClientConfig, BadSetting> {
 }
 
 fn client(tls: &Arc<rustls::ClientConfig>, allow_private: bool) -> Client {
-    let connector =
-        Connector::new().rustls_0_23(Arc::clone(tls)).timeout(CONNECTING).handshake_timeout(CONNECTING);
+    let connector = Connector::new()
+        .rustls_0_23(Arc::clone(tls))
+        .timeout(CONNECTING)
+        .handshake_timeout(CONNECTING)
+        // The dispatcher bounds the calls; with fewer connections, endpoints that hang would hold up the rest.
+        .limit(0);
     // The time for the whole call, answer and all, is kept by the handler.
     let builder = Client::builder().disable_timeout().disable_redirects().no_default_headers();
     if allow_private {
