@@ -270,6 +270,7 @@ pub fn hub_settings(settings: &Settings, threads: usize) -> HubSettings {
         retry,
         webhooks: settings.webhooks.rule(),
         timers,
+        digest_every: settings.approval.digest_every,
         policies: settings.approval.policies.clone().into(),
         hands_out: true,
         accept_within: settings.assignment.accept_within,

@@ -160,6 +160,8 @@ pub struct ApprovalSettings {
     pub remind_after: Duration,
     #[serde(deserialize_with = "duration")]
     pub escalate_after: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub digest_every: Duration,
     #[serde(deserialize_with = "list")]
     pub policies: Vec<ApprovalPolicy>,
 }

@@ -21,7 +21,7 @@ use crate::domain::delivery::{Delivery, Report, RetryRule};
 use crate::domain::{Origin, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
-use crate::port::{MailOutcome, Outcome, Outgoing, Publish, SendMail};
+use crate::port::{MAIL_CLAIM, Mail, MailOutcome, Outcome, Outgoing, Publish, SendMail, send_mail};
 use crate::store::deliveries::{Channels, DeliveryStore, ListDue};
 use crate::store::{Commit, Write, Writer};
 
@@ -29,11 +29,8 @@ use crate::store::{Commit, Write, Writer};
 const SWEEP: Duration = Duration::from_secs(1);
 /// Deliveries handed over at a time.
 const BATCH: i64 = 100;
-/// How long a claim holds: longer than the hand-over may take. Confirms are waited for 10 s at most.
+/// How long a claim for the broker holds: longer than the hand-over may take. Confirms are waited for 10 s at most.
 const BROKER_CLAIM: Duration = Duration::from_secs(20);
-const MAIL_CLAIM: Duration = Duration::from_secs(90);
-/// The mail server and this hub's patience with it are bounded by less than [`MAIL_CLAIM`].
-const MAIL_PATIENCE: Duration = Duration::from_secs(75);
 /// The channel whose replies the hub can send by itself.
 pub(crate) const EMAIL: &str = "email";
 
@@ -183,13 +180,8 @@ impl Dispatch {
     }
 
     async fn send(&self, server: &Recipient<SendMail>, delivery: Delivery) {
-        let (id, message) = (delivery.id, delivery.message.clone());
-        let outcome = match timeout(MAIL_PATIENCE, server.send(SendMail(message))).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => MailOutcome::Unknown { reason: "the sender died over it".to_owned() },
-            Err(_) => MailOutcome::Unknown { reason: "the mail server did not answer in time".to_owned() },
-        };
-        let kept = match outcome {
+        let id = delivery.id;
+        let kept = match send_mail(server, Mail::Reply(Box::new(delivery.message.clone()))).await {
             MailOutcome::Sent => self.report(id, Report::Confirmed { delivered_at: None }).await,
             MailOutcome::Failed { reason, permanent } => {
                 self.report(id, Report::Failed { reason, permanent }).await

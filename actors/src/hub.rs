@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::customer_desk::CustomerDesk;
 use crate::dead_letter_desk::DeadLetterDesk;
 use crate::delivery_dispatcher::{DeliveryDispatcher, Dispatch, EMAIL, Route};
+use crate::digest_mailer::{DigestMailer, Mailing};
 use crate::domain::approval_policy::ApprovalPolicy;
 use crate::domain::delivery::RetryRule;
 use crate::domain::webhook::WebhookRule;
@@ -60,6 +61,8 @@ pub struct HubSettings {
     pub retry: RetryRule,
     pub webhooks: WebhookRule,
     pub timers: ApprovalTimers,
+    /// Between two digests to one person, at least; zero for none at all.
+    pub digest_every: Duration,
     /// The first that matches a response applies to it.
     pub policies: Arc<[ApprovalPolicy]>,
     /// Whether what waits is handed out. Not beside a hub that serves from the same SQLite file: it would not notice.
@@ -112,6 +115,8 @@ pub struct Hub {
     pub webhook_dispatcher: Option<Mailbox<WebhookDispatcher>>,
     /// Only where there is a mail server.
     pub mail_dispatcher: Option<Mailbox<DeliveryDispatcher>>,
+    /// Likewise, and where digests are wanted.
+    pub digest_mailer: Option<Mailbox<DigestMailer>>,
 }
 
 impl Hub {
@@ -248,6 +253,20 @@ impl Hub {
             Mailbox::start_until(&supervision, &threads.next(), "WebhookDispatcher", capacity, last, make)
         });
         let mail = ports.as_ref().and_then(|ports| ports.mail.clone());
+        let digest_mailer = mail.clone().filter(|_| !settings.digest_every.is_zero()).map(|server| {
+            let mailing = Mailing {
+                clock: clock.clone(),
+                every: settings.digest_every,
+                retry: settings.retry,
+                notifications: notifications.clone(),
+                server,
+                prepared: Arc::clone(&storage.prepared),
+                turn: Arc::default(),
+            };
+            let last = mailing.clone().finish();
+            let make = move |_: &mut _| DigestMailer { mailing };
+            Mailbox::start_until(&supervision, &threads.next(), "DigestMailer", capacity, last, make)
+        });
         let rest = if mail.is_some() { Channels::Except(EMAIL) } else { Channels::All };
         let mail_dispatcher = mail.map(|server| {
             let only = Channels::Only(EMAIL);
@@ -354,6 +373,7 @@ impl Hub {
             delivery_dispatcher,
             mail_dispatcher,
             webhook_dispatcher,
+            digest_mailer,
         }
     }
 
@@ -458,6 +478,7 @@ mod faults {
         OutboxStore,
         OutboxRelay,
         DeliveryDispatcher,
+        DigestMailer,
         ApiKeyStore,
         IntakeDesk,
         DeadLetterDesk,

@@ -11,6 +11,7 @@
 //! | [`redelivery`] | replies handed over once more to a channel that may have lost them |
 //! | [`webhook_desk`], [`webhook_dispatcher`] | endpoints that events are sent to by HTTP |
 //! | [`port`] | what is asked of the edges: a broker, a mail server, calls by HTTP |
+//! | [`digest_mailer`] | what waits for a decision, to those who can decide, by mail |
 //! | [`assignment_balancer`] | who gets an inquiry; takes waiting ones up |
 //! | [`hub`] | starts and stops the tree of actors |
 //! | [`supervision`], [`mailbox`] | restarts after panics; bounded ways to an actor |
@@ -30,6 +31,7 @@ pub mod dead_letter_desk;
 pub mod delivery_dispatcher;
 pub mod desk;
 pub mod digest;
+pub mod digest_mailer;
 pub mod domain;
 pub mod error;
 pub mod housekeeper;

@@ -1,13 +1,17 @@
-//! What the hub asks of its edges: a broker, a mail server, and calls by HTTP. They arrive as `Recipient`s, so that nothing in here
-//! knows which ones they are.
+//! What the hub asks of its edges: a broker, a mail server, and calls by HTTP. They arrive as `Recipient`s, so that
+//! nothing in here knows which ones they are.
+
+use std::time::Duration;
 
 use actix::{Message, Recipient};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::domain::Timestamp;
 use crate::domain::cloud_event::CloudEvent;
 use crate::domain::dead_letter::BuriedMessage;
 use crate::domain::delivery::OutboundMessage;
+use crate::domain::notice::Notice;
 use crate::domain::webhook::Answer;
 use crate::error::HubResult;
 
@@ -15,7 +19,7 @@ use crate::error::HubResult;
 #[derive(Clone)]
 pub struct Ports {
     pub broker: Recipient<Publish>,
-    /// Sends replies of the channel `email` itself, where there is a mail server.
+    /// Sends replies of the channel `email` itself, and notices, where there is a mail server.
     pub mail: Option<Recipient<SendMail>>,
     pub webhooks: Recipient<CallWebhook>,
 }
@@ -46,10 +50,23 @@ pub enum Outcome {
     Unconfirmed,
 }
 
-/// Sends one reply to its customer. Never fails as a message: what happened is the outcome.
+/// How long a claim on a mail holds: longer than [`send_mail`] may take.
+pub const MAIL_CLAIM: Duration = Duration::from_secs(90);
+/// The mail server and this hub's patience with it are bounded by less than [`MAIL_CLAIM`].
+const MAIL_PATIENCE: Duration = Duration::from_secs(75);
+
+/// Sends one mail. Never fails as a message: what happened is the outcome.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "MailOutcome")]
-pub struct SendMail(pub OutboundMessage);
+pub struct SendMail(pub Mail);
+
+#[derive(Clone, Debug)]
+pub enum Mail {
+    /// To its customer.
+    Reply(Box<OutboundMessage>),
+    /// To somebody of the house.
+    Notice(Notice),
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailOutcome {
@@ -76,4 +93,13 @@ pub struct CallWebhook {
     pub body: String,
     /// One signature for each, the newest first.
     pub secrets: Vec<String>,
+}
+
+/// Has a mail sent, and answers in time whatever happens.
+pub(crate) async fn send_mail(server: &Recipient<SendMail>, mail: Mail) -> MailOutcome {
+    match timeout(MAIL_PATIENCE, server.send(SendMail(mail))).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => MailOutcome::Unknown { reason: "the sender died over it".to_owned() },
+        Err(_) => MailOutcome::Unknown { reason: "the mail server did not answer in time".to_owned() },
+    }
 }

@@ -21,11 +21,11 @@ use lettre::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
+use nexus_actors::domain::text::single_line;
 use nexus_actors::port::MailOutcome;
 use tokio::time::timeout;
 
 use super::connections::{Connection, Connections};
-use super::message::single_line;
 
 /// All that one mail may take. The dispatcher waits a little longer before it takes the outcome for unknown.
 const PATIENCE: Duration = Duration::from_secs(70);

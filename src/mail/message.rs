@@ -1,4 +1,4 @@
-//! The mail made of an approved reply.
+//! The mail made of an approved reply, or of a notice.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,10 +6,13 @@ use lettre::address::Envelope;
 use lettre::message::header::{
     ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0,
 };
-use lettre::message::{Body, Mailbox, Message};
+use lettre::message::{Body, Mailbox, Message, MessageBuilder};
 use nexus_actors::domain::Timestamp;
 use nexus_actors::domain::delivery::OutboundMessage;
+use nexus_actors::domain::notice::Notice;
+use nexus_actors::domain::text::single_line;
 use quoted_printable::{Options, encode_with_options};
+use uuid::Uuid;
 
 use super::settings::in_ascii;
 
@@ -21,18 +24,7 @@ const MAX_MESSAGE_ID: usize = 900;
 /// # Errors
 /// Why this reply cannot be a mail at all. Trying again would not help.
 pub(super) fn compose(reply: &OutboundMessage, from: &Mailbox, now: Timestamp) -> Result<Message, String> {
-    let address = in_ascii(&reply.to.email).ok_or("the customer's email address cannot be written to")?;
-    let envelope = Envelope::new(Some(from.email.clone()), vec![address.clone()]);
-    let name = Some(single_line(&reply.to.name)).filter(|name| !name.is_empty());
-    let mut mail = Message::builder()
-        // Given, or else lettre reads the addresses out of the headers again.
-        .envelope(envelope.map_err(|error| error.to_string())?)
-        .date(system_time(now))
-        .from(from.clone())
-        .to(Mailbox::new(name, address))
-        .subject(single_line(&reply.subject))
-        // The same with every attempt, so that mail systems recognise a repetition.
-        .message_id(Some(format!("<{}@{}>", reply.delivery_id, from.email.domain())));
+    let mut mail = begin((&reply.to.email, &reply.to.name), &reply.subject, reply.delivery_id, from, now)?;
     let answered = reply.external_id.as_deref().filter(|id| is_message_id(id));
     let thread = reply.thread_id.as_deref().filter(|id| is_message_id(id) && Some(*id) != answered);
     if let Some(answered) = answered {
@@ -43,18 +35,49 @@ pub(super) fn compose(reply: &OutboundMessage, from: &Mailbox, now: Timestamp) -
         mail = mail.references(references.join(" "));
     }
     let delivery_id = HeaderName::new_from_ascii_str("X-Nexus-Delivery-Id");
-    let body = quoted_printable(&reply.message);
-    mail.raw_header(HeaderValue::new(delivery_id, reply.delivery_id.to_string()))
-        .header(MIME_VERSION_1_0)
-        .header(ContentType::TEXT_PLAIN)
-        .body(Body::dangerous_pre_encoded(body.into_bytes(), ContentTransferEncoding::QuotedPrintable))
-        .map_err(|error| error.to_string())
+    let mail = mail.raw_header(HeaderValue::new(delivery_id, reply.delivery_id.to_string()));
+    with_text(mail, &reply.message)
 }
 
-/// On one line and without controls: a line break would begin another header.
-pub(super) fn single_line(text: &str) -> String {
-    let words = text.split(|c: char| c == ' ' || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
+/// # Errors
+/// As [`compose`].
+pub(super) fn compose_notice(notice: &Notice, from: &Mailbox, now: Timestamp) -> Result<Message, String> {
+    let mail = begin((&notice.email, &notice.name), &notice.subject, notice.id, from, now)?;
+    // Nobody's out-of-office note is to answer it (RFC 3834, section 5).
+    let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+    let mail = mail.raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()));
+    with_text(mail, &notice.text)
+}
+
+/// `to`: an address and a name.
+fn begin(
+    to: (&str, &str),
+    subject: &str,
+    id: Uuid,
+    from: &Mailbox,
+    now: Timestamp,
+) -> Result<MessageBuilder, String> {
+    let address = in_ascii(to.0).ok_or("the email address cannot be written to")?;
+    let envelope = Envelope::new(Some(from.email.clone()), vec![address.clone()]);
+    let name = Some(single_line(to.1)).filter(|name| !name.is_empty());
+    let mail = Message::builder()
+        // Given, or else lettre reads the addresses out of the headers again.
+        .envelope(envelope.map_err(|error| error.to_string())?)
+        .date(system_time(now))
+        .from(from.clone())
+        .to(Mailbox::new(name, address))
+        .subject(single_line(subject))
+        // The same with every attempt, so that mail systems recognise a repetition.
+        .message_id(Some(format!("<{id}@{}>", from.email.domain())));
+    Ok(mail)
+}
+
+fn with_text(mail: MessageBuilder, text: &str) -> Result<Message, String> {
+    let body = quoted_printable(text).into_bytes();
+    mail.header(MIME_VERSION_1_0)
+        .header(ContentType::TEXT_PLAIN)
+        .body(Body::dangerous_pre_encoded(body, ContentTransferEncoding::QuotedPrintable))
+        .map_err(|error| error.to_string())
 }
 
 /// Decodes to exactly `text`, once SMTP has ended the last line, as it does.

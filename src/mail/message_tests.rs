@@ -200,6 +200,26 @@ fn no_field_begins_a_header() {
 }
 
 #[test]
+fn a_notice_says_that_no_person_wrote_it() {
+    let evil = "2 replies\r\nBcc: evil@example.com\r\n\r\nPay now";
+    let notice = Notice {
+        id: Uuid::from_u128(7),
+        email: "miriam@example.com".to_owned(),
+        name: evil.to_owned(),
+        subject: evil.to_owned(),
+        text: "2 replies wait.\n\n- Grüße\n".to_owned(),
+    };
+    let mut bytes = compose_notice(&notice, &from(), now()).unwrap().formatted();
+    bytes.extend_from_slice(b"\r\n");
+    assert_eq!(header_names(&bytes), HEADERS.replace("x-nexus-delivery-id", "auto-submitted"));
+    assert_eq!(decoded(&bytes), notice.text.as_bytes());
+    let mail = MessageParser::default().parse(&bytes).unwrap();
+    assert_eq!(header(&mail, "Auto-Submitted"), Some("auto-generated"));
+    assert_eq!(header(&mail, "Message-ID"), Some("<00000000-0000-0000-0000-000000000007@example.com>"));
+    assert_eq!(mail.subject(), Some("2 replies Bcc: evil@example.com Pay now"));
+}
+
+#[test]
 fn a_name_cannot_add_an_address() {
     for name in ["a@x.y, b@x.y", "<evil@x.y>", "\" <evil@x.y>, \"", "(comment", "a\\", "x; y: z", "", "  "] {
         let mut hostile = reply("Hello");

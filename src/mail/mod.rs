@@ -1,6 +1,6 @@
-//! Sends approved replies of the channel `email` itself, where `smtp.url` names a mail server.
+//! Sends approved replies of the channel `email` itself, and digests of what waits, where `smtp.url` names a mail server.
 //!
-//! The hub asks with [`SendMail`] and acts on the outcome: it marks a reply as sent, tries again or gives up. An outcome
+//! The hub asks with [`SendMail`] and acts on the outcome: it marks a mail as sent, tries again or gives up. An outcome
 //! says no more than what is known; [`delivery`] tells how that is found out.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, ResponseFuture, Supervised};
 use actix_rt::Arbiter;
 use nexus_actors::Clock;
-use nexus_actors::port::{MailOutcome, SendMail};
+use nexus_actors::port::{Mail, MailOutcome, SendMail};
 use nexus_actors::supervision::Supervision;
 
 mod connections;
@@ -63,11 +63,15 @@ impl Supervised for MailSender {}
 impl Handler<SendMail> for MailSender {
     type Result = ResponseFuture<MailOutcome>;
 
-    fn handle(&mut self, SendMail(reply): SendMail, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, SendMail(mail): SendMail, _: &mut Self::Context) -> Self::Result {
         let (smtp, connections) = (Arc::clone(&self.smtp), Arc::clone(&self.connections));
         let now = self.clock.now();
         Box::pin(async move {
-            match message::compose(&reply, &smtp.from, now) {
+            let composed = match &mail {
+                Mail::Reply(reply) => message::compose(reply, &smtp.from, now),
+                Mail::Notice(notice) => message::compose_notice(notice, &smtp.from, now),
+            };
+            match composed {
                 Ok(mail) => delivery::deliver(&mail, &connections, smtp.timeout).await,
                 Err(reason) => MailOutcome::Failed { reason, permanent: true },
             }

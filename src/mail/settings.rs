@@ -8,11 +8,11 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
+use nexus_actors::domain::text::single_line;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use super::message::single_line;
 use crate::settings::{BadSetting, duration};
 
 /// Two of them, and the wait for a free connection, must fit into the time for which a delivery is claimed.
@@ -130,7 +130,7 @@ fn credentials(url: &Url) -> Result<Option<Credentials>, String> {
     }
 }
 
-/// The mailbox replies come from, its domain as DNS knows it.
+/// The mailbox all mail comes from, its domain as DNS knows it.
 fn sender(text: &str) -> Option<Mailbox> {
     let given = Mailbox::from_str(text).ok()?;
     let name = given.name.as_deref().map(single_line).filter(|name| !name.is_empty());

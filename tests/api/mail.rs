@@ -1,6 +1,7 @@
 //! The hub as its own sender: with a mail server set, approved replies of the channel `email` go there.
 
 mod desk;
+mod digests;
 mod failures;
 mod server;
 

@@ -17,8 +17,12 @@ use crate::harness::{Client, Reply, TestHub, eventually, id_of, on_both_engines,
 /// Longer than any request takes that does not hang.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The edges to the broker and to webhooks. Nothing in the hub has their addresses.
-const EDGE: [&str; 4] = ["Broker", "InquiryConsumer", "DeliveryConsumer", "WebhookCaller"];
+/// The edges to the broker, to the mail server and to webhooks. Nothing in the hub has their addresses.
+const EDGE: [&str; 5] = ["Broker", "InquiryConsumer", "DeliveryConsumer", "MailSender", "WebhookCaller"];
+
+/// For the actors that are there only where there is a mail server. It is never reached: nothing here is mailed.
+const MAILING: &[(&str, &str)] =
+    &[("SMTP_URL", "smtp://127.0.0.1:9"), ("SMTP_FROM", "Customer Support <support@hub.example>")];
 
 type Provoke = for<'a> fn(&'a Hub) -> LocalBoxFuture<'a, HubResult<()>>;
 
@@ -63,9 +67,12 @@ const ACTORS: &[Provoke] = panic_of_each!(
     outbox_relay,
     delivery_dispatcher,
     webhook_dispatcher,
+    mail_dispatcher,
+    digest_mailer,
 );
 
 on_both_engines!(
+    with MAILING;
     every_actor_of_the_hub_is_among_those_that_panic_here,
     under_load_no_panic_fails_a_request_or_loses_what_was_committed,
     a_hundred_panics_in_a_row_of_each_actor_leave_the_hub_serving,
@@ -195,7 +202,7 @@ impl Cast {
         let message = json!({
             "externalId": email, "customer": {"email": email}, "subject": "Where is it?", "message": "It is late.",
         });
-        let taken = answer(gateway.post("/inbound/email", message)).await.expect(201);
+        let taken = answer(gateway.post("/inbound/chat", message)).await.expect(201);
         let inquiry = format!("/inquiries/{}", taken["inquiryId"].as_str().unwrap());
         let inquiry = answer(self.cso.get(&inquiry)).await.expect(200);
         assert_eq!(inquiry["customerId"], customer["id"]);

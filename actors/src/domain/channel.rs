@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::customer::CustomerInput;
 use super::inquiry::{Priority, is_channel};
+use super::text::single_line;
 use super::validation::{MAX_MESSAGE, MAX_NAME, MAX_SUBJECT, object, present};
 use super::{Checks, FieldError};
 
@@ -81,12 +82,7 @@ impl InboundMessage {
     /// The subject, or the first words of the message.
     pub fn subject(&self) -> String {
         self.subject.clone().unwrap_or_else(|| {
-            let words: Vec<_> = self
-                .message
-                .split(|c: char| c.is_whitespace() || c.is_control())
-                .filter(|word| !word.is_empty())
-                .collect();
-            let text = words.join(" ");
+            let text = single_line(&self.message);
             match text.char_indices().nth(SUBJECT_WORDS) {
                 None => text,
                 Some((end, _)) => {

@@ -1,6 +1,8 @@
 //! What users are told of. A notification is written with the change it tells of and numbered once that has
 //! committed, so that a reader who has seen a number has seen every smaller one.
 
+mod digests;
+
 use actix::{Handler, Message, ResponseFuture};
 use serde_json::value::RawValue;
 use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
@@ -11,10 +13,13 @@ use super::cache::Storage;
 use super::db::{Tx, failed, read, write_one, write_tx};
 use super::dialect;
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
+use crate::domain::notice::is_mailed;
 use crate::domain::notification::{Audience, Notification, audience};
 use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
+
+pub use digests::{ClaimDigest, DigestEnd, ListDigestsDue, SettleDigest};
 
 store_actor!(
     /// Keeps what users are told of.
@@ -271,8 +276,8 @@ impl Handler<ForgetNotifications> for NotificationStore {
 
 /// Tells whoever is to be told of these events, each with what subscribers get. Answers whether there is anyone.
 pub(super) async fn insert(tx: &mut Tx, events: &[(&Event, String)]) -> HubResult<bool> {
-    const TO_ROLE: &str = "insert into notifications (news_id, user_id) \
-        select $1, id from users where role = $2 and is_active order by id";
+    const TO_ROLE: &str = "insert into notifications (news_id, user_id, to_mail) \
+        select $1, id, $3 from users where role = $2 and is_active order by id";
     let told: Vec<(&Event, &str, Audience)> =
         events.iter().filter_map(|(event, data)| Some((*event, data.as_str(), audience(event)?))).collect();
     if told.is_empty() {
@@ -297,6 +302,7 @@ pub(super) async fn insert(tx: &mut Tx, events: &[(&Event, String)]) -> HubResul
                     write_tx!(&mut *tx, |connection| query(TO_ROLE)
                         .bind(event.id)
                         .bind(role.as_str())
+                        .bind(is_mailed(event.event_type))
                         .execute(connection)
                         .await
                         .map(drop))
