@@ -1,10 +1,8 @@
 //! Starts the actor tree from the bottom up, holds its mailboxes, and shuts it down from the top.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix_rt::{Arbiter, ArbiterHandle};
 use tokio::sync::Notify;
 use tokio::time::{self, Instant};
 
@@ -47,6 +45,12 @@ use crate::supervision::{ActorHealth, Supervision};
 use crate::user_desk::UserDesk;
 use crate::webhook_desk::WebhookDesk;
 use crate::webhook_dispatcher::{Calling, WebhookDispatcher};
+
+#[cfg(feature = "fault-injection")]
+mod faults;
+mod threads;
+
+use threads::Threads;
 
 /// For closing the database when the actors have used up all the time.
 const CLOSING: Duration = Duration::from_millis(500);
@@ -432,62 +436,4 @@ impl Hub {
         }
         unfinished
     }
-}
-
-/// Deals actors out to threads in turn.
-struct Threads {
-    handles: Vec<ArbiterHandle>,
-    next: AtomicUsize,
-}
-
-impl Threads {
-    fn new(count: usize) -> Self {
-        let handles = (0..count.max(1)).map(|_| Arbiter::new().handle()).collect();
-        Self { handles, next: AtomicUsize::new(0) }
-    }
-
-    fn next(&self) -> ArbiterHandle {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        self.handles[turn % self.handles.len()].clone()
-    }
-}
-
-#[cfg(feature = "fault-injection")]
-mod faults {
-    use super::*;
-
-    crate::panics_on_demand!(
-        CustomerStore,
-        InquiryStore,
-        ResponseStore,
-        UserStore,
-        SessionStore,
-        AuditStore,
-        StatsStore,
-        IdempotencyStore,
-        Writer,
-        AssignmentBalancer,
-        CustomerDesk,
-        InquiryDesk,
-        ApprovalCoordinator,
-        UserDesk,
-        Housekeeper,
-        IntakeStore,
-        DeliveryStore,
-        DeadLetterStore,
-        OutboxStore,
-        OutboxRelay,
-        DeliveryDispatcher,
-        DigestMailer,
-        ApiKeyStore,
-        IntakeDesk,
-        DeadLetterDesk,
-        ApiKeyDesk,
-        NotificationStore,
-        TicketStore,
-        Notifier,
-        WebhookStore,
-        WebhookDesk,
-        WebhookDispatcher,
-    );
 }

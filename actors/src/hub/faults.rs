@@ -1,0 +1,38 @@
+//! Which actors the tests can make panic: all of them.
+
+use super::*;
+
+crate::panics_on_demand!(
+    CustomerStore,
+    InquiryStore,
+    ResponseStore,
+    UserStore,
+    SessionStore,
+    AuditStore,
+    StatsStore,
+    IdempotencyStore,
+    Writer,
+    AssignmentBalancer,
+    CustomerDesk,
+    InquiryDesk,
+    ApprovalCoordinator,
+    UserDesk,
+    Housekeeper,
+    IntakeStore,
+    DeliveryStore,
+    DeadLetterStore,
+    OutboxStore,
+    OutboxRelay,
+    DeliveryDispatcher,
+    DigestMailer,
+    ApiKeyStore,
+    IntakeDesk,
+    DeadLetterDesk,
+    ApiKeyDesk,
+    NotificationStore,
+    TicketStore,
+    Notifier,
+    WebhookStore,
+    WebhookDesk,
+    WebhookDispatcher,
+);
