@@ -1,13 +1,14 @@
 //! The notifications of whoever is signed in, as they happen: by Server-Sent Events and by WebSocket.
 
 mod feed;
+mod frames;
 mod socket;
 
 use std::convert::Infallible;
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::stream;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures_util::{Stream, StreamExt, stream};
 use nexus_actors::HubError;
 use nexus_actors::domain::notification::Notification;
 use nexus_actors::notifier::Kind;
@@ -49,22 +50,13 @@ pub async fn events(
         None => after(&query)?,
     };
     let feed = Feed::open(&state.hub, signed.principal(), Kind::Stream, after).await?;
-    let begin = stream::iter([Ok::<_, Infallible>(web::Bytes::from_static(RETRY.as_bytes()))]);
-    let rest = stream::unfold(feed, async |mut feed| {
-        let chunk = match feed.next().await {
-            Item::Heartbeat => web::Bytes::from_static(HEARTBEAT.as_bytes()),
-            Item::Notification(one) => web::Bytes::from(event(&one)?),
-            Item::End(_) => return None,
-        };
-        Some((Ok(chunk), feed))
-    });
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // Compressed, or kept back by a proxy, nothing would arrive until there is much of it.
         .insert_header((header::CONTENT_ENCODING, "identity"))
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(futures_util::StreamExt::chain(begin, rest)))
+        .streaming(written(feed)))
 }
 
 /// The same by WebSocket: each text message is one notification. A ping every 15 s is the heartbeat; what you send is
@@ -86,7 +78,8 @@ pub async fn socket(
         return Err(HubError::Forbidden("This origin may not connect.").into());
     }
     let after = after(&query)?;
-    let upgrade = actix_ws::handle(&request, payload);
+    let payload = web::Payload::from_request(&request, &mut frames::bounded(payload.into_inner())).await;
+    let upgrade = payload.and_then(|payload| actix_ws::handle(&request, payload));
     let (response, session, messages) =
         upgrade.map_err(|error| HttpError::Malformed(format!("not a WebSocket handshake: {error}")))?;
     let feed = Feed::open(&state.hub, signed.principal(), Kind::Socket, after).await?;
@@ -103,6 +96,19 @@ fn number(name: &str, text: &str) -> Result<i64, HttpError> {
     number.ok_or_else(|| HttpError::Malformed(format!("{name} must be the id of a notification")))
 }
 
+fn written(feed: Feed) -> impl Stream<Item = Result<web::Bytes, Infallible>> + 'static {
+    let begin = stream::iter([Ok(web::Bytes::from_static(RETRY.as_bytes()))]);
+    let rest = stream::unfold(feed, async |mut feed| {
+        let chunk = match feed.next().await {
+            Item::Heartbeat => web::Bytes::from_static(HEARTBEAT.as_bytes()),
+            Item::Notification(one) => web::Bytes::from(event(&one)?),
+            Item::End(_) => return None,
+        };
+        Some((Ok(chunk), feed))
+    });
+    begin.chain(rest)
+}
+
 /// `None` for what cannot be written as JSON, which ends the stream.
 fn event(notification: &Notification) -> Option<String> {
     let data = serde_json::to_string(notification).ok()?;
@@ -117,3 +123,6 @@ fn from_here(request: &HttpRequest, allowed: &str) -> bool {
     let own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
     own || listed(allowed).any(|one| one == origin)
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,14 +38,23 @@ impl Feed {
     pub async fn open(hub: &Hub, principal: &Principal, kind: Kind, after: Option<i64>) -> HubResult<Self> {
         let (user_id, session_id) = (principal.user_id, principal.session_id);
         let subscription = hub.notifier.ask(Subscribe { user_id, session_id, kind }).await?;
-        Ok(Self {
+        Ok(Self::new(user_id, hub.notifications.clone(), subscription, after))
+    }
+
+    pub(super) fn new(
+        user_id: Uuid,
+        notifications: Mailbox<NotificationStore>,
+        subscription: Subscription,
+        after: Option<i64>,
+    ) -> Self {
+        Self {
             user_id,
-            notifications: hub.notifications.clone(),
+            notifications,
             last: after.unwrap_or(subscription.from),
             subscription,
             missed: VecDeque::new(),
             heartbeat: interval_at(Instant::now() + HEARTBEAT, HEARTBEAT),
-        })
+        }
     }
 
     pub async fn next(&mut self) -> Item {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use actix_web::error::PayloadError;
 use actix_ws::{CloseCode, CloseReason, Message, MessageStream, ProtocolError, Session};
 use futures_util::StreamExt;
 use nexus_actors::notifier::Ending;
@@ -7,8 +8,6 @@ use tokio::time::Instant;
 
 use super::feed::{Feed, Item};
 
-/// Bytes of a frame a client may send.
-const FRAME: usize = 64 * 1024;
 /// Messages a client may send in a minute.
 const MESSAGES: usize = 100;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -16,8 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const UNANSWERED: u32 = 2;
 
 /// Until one side ends it.
-pub async fn converse(mut session: Session, messages: MessageStream, mut feed: Feed) {
-    let mut messages = messages.max_frame_size(FRAME);
+pub async fn converse(mut session: Session, mut messages: MessageStream, mut feed: Feed) {
     let mut pace = Pace { since: Instant::now(), messages: 0 };
     let mut unanswered = 0;
     let reason = loop {
@@ -32,7 +30,9 @@ pub async fn converse(mut session: Session, messages: MessageStream, mut feed: F
                 Some(Ok(Message::Pong(_))) => unanswered = 0,
                 Some(Ok(Message::Close(reason))) => break reason,
                 Some(Ok(Message::Text(_) | Message::Binary(_) | Message::Continuation(_) | Message::Nop)) => {}
-                Some(Err(ProtocolError::Overflow)) => break Some(close(CloseCode::Size, "the frame is too large")),
+                Some(Err(error)) if too_large(&error) => {
+                    break Some(close(CloseCode::Size, "the frame is too large"));
+                }
                 Some(Err(_)) => break Some(close(CloseCode::Protocol, "not a WebSocket frame")),
                 None => return,
             },
@@ -57,6 +57,13 @@ pub async fn converse(mut session: Session, messages: MessageStream, mut feed: F
     };
     // It may have gone meanwhile.
     let _ = session.close(reason).await;
+}
+
+/// What [`super::frames`] refused.
+fn too_large(error: &ProtocolError) -> bool {
+    let ProtocolError::Io(error) = error else { return false };
+    let refused = error.get_ref().and_then(|cause| cause.downcast_ref::<PayloadError>());
+    matches!(refused, Some(PayloadError::Overflow))
 }
 
 fn ended(ending: Option<Ending>) -> CloseReason {

@@ -2,6 +2,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -22,6 +23,7 @@ on_both_engines!(
     signing_out_closes_with_1008,
     a_user_has_five_sockets_at_most,
     who_sends_too_much_is_closed,
+    a_frame_that_is_too_large_is_not_waited_for,
     a_plain_request_is_400,
 );
 on_both_engines!(with ORIGINS; a_listed_origin_is_welcome);
@@ -156,14 +158,28 @@ async fn a_user_has_five_sockets_at_most(hub: &TestHub) {
 }
 
 async fn who_sends_too_much_is_closed(hub: &TestHub) {
-    let manager = hub.manager().await;
+    let (admin, cso, manager) = (hub.admin().await, hub.cso().await, hub.manager().await);
     let mut noisy = socket(&manager, "/ws").await;
-    for _ in 0..101 {
+    for _ in 0..99 {
         noisy.send(Message::Text("hello".into())).await.unwrap();
     }
+    // The largest there may be, as the last there may be.
+    noisy.send(Message::Binary(vec![0; 64 * 1024].into())).await.unwrap();
+    submitted(hub, &cso, &admin).await;
+    assert_eq!(next(&mut noisy).await.unwrap()["type"], "response.submitted");
+    noisy.send(Message::Text("hello".into())).await.unwrap();
     assert_eq!(next(&mut noisy).await, Err(CloseCode::Policy));
     let mut heavy = socket(&manager, "/ws").await;
-    heavy.send(Message::Binary(vec![0; 65 * 1024].into())).await.unwrap();
+    heavy.send(Message::Binary(vec![0; 64 * 1024 + 1].into())).await.unwrap();
+    assert_eq!(next(&mut heavy).await, Err(CloseCode::Size));
+}
+
+/// By what the frame announces, long before the hub would have all of it.
+async fn a_frame_that_is_too_large_is_not_waited_for(hub: &TestHub) {
+    let manager = hub.manager().await;
+    let mut heavy = socket(&manager, "/ws").await;
+    let header = [&[0x82, 0x80 | 127][..], &(1_u64 << 40).to_be_bytes(), &[1, 2, 3, 4]].concat();
+    heavy.get_mut().write_all(&header).await.unwrap();
     assert_eq!(next(&mut heavy).await, Err(CloseCode::Size));
 }
 
