@@ -1,7 +1,9 @@
 //! Notifications: kept, pushed by Server-Sent Events and WebSocket, and resumed without a gap.
 
+mod killed;
 mod sockets;
 mod streams;
+mod wire;
 
 use std::time::Duration;
 
@@ -76,9 +78,25 @@ impl Stream {
     }
 }
 
+/// All that are listed, oldest first.
 pub async fn notifications(client: &Client, filter: &str) -> Vec<Value> {
-    let list = client.get(&format!("/notifications?limit=100&sortOrder=asc{filter}")).await.expect(200);
-    list["data"].as_array().unwrap().clone()
+    let mut listed = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = format!("/notifications?limit=100&sortOrder=asc{filter}{cursor}");
+        let page = client.get(&page).await.expect(200);
+        listed.extend(page["data"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["meta"]["nextCursor"].as_str() else { return listed };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+fn id(notification: &Value) -> i64 {
+    notification["id"].as_i64().unwrap()
+}
+
+fn ids(notifications: &[Value]) -> Vec<i64> {
+    notifications.iter().map(id).collect()
 }
 
 /// Their types and subjects, oldest first.

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Request};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
@@ -17,7 +17,6 @@ use crate::responses::submitted;
 
 on_both_engines!(
     the_same_is_pushed_to_sockets,
-    a_socket_resumes_where_it_ended,
     a_foreign_origin_is_refused,
     a_ticket_opens_a_socket,
     signing_out_closes_with_1008,
@@ -32,8 +31,8 @@ const ORIGINS: &[(&str, &str)] = &[("CORS_ORIGIN", "https://desk.example")];
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// A handshake with these headers; the status of a refusal.
-async fn dial(client: &Client, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
+/// A handshake with these headers.
+pub fn handshake(client: &Client, path: &str, headers: &[(&'static str, &str)]) -> Request<()> {
     let url = client.raw(reqwest::Method::GET, path).build().unwrap().url().to_string();
     let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
     if let Some(token) = &client.token {
@@ -44,7 +43,12 @@ async fn dial(client: &Client, path: &str, headers: &[(&'static str, &str)]) -> 
     for (name, value) in headers {
         request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
     }
-    match connect_async(request).await {
+    request
+}
+
+/// The status of a refusal.
+async fn dial(client: &Client, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
+    match connect_async(handshake(client, path, headers)).await {
         Ok((socket, _)) => Ok(socket),
         Err(Error::Http(response)) => Err(response.status().as_u16()),
         Err(error) => panic!("{error}"),
@@ -83,34 +87,6 @@ async fn the_same_is_pushed_to_sockets(hub: &TestHub) {
     socket.send(Message::Ping(b"here?".as_slice().into())).await.unwrap();
     let pong = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(pong, Message::Pong(b"here?".as_slice().into()));
-}
-
-async fn a_socket_resumes_where_it_ended(hub: &TestHub) {
-    const EVENTS: usize = 40;
-    let (admin, cso, manager) = (hub.admin().await, hub.cso().await, hub.manager().await);
-    let writing = async {
-        for _ in 0..EVENTS {
-            submitted(hub, &cso, &admin).await;
-        }
-    };
-    let reading = async {
-        let (mut seen, mut last, mut turn) = (Vec::new(), 0, 0);
-        while seen.len() < EVENTS {
-            let mut socket = socket(&manager, &format!("/ws?after={last}")).await;
-            turn += 1;
-            for _ in 0..(turn % 4).min(EVENTS - seen.len()) {
-                let one = next(&mut socket).await.unwrap();
-                last = one["id"].as_i64().unwrap();
-                seen.push(one);
-            }
-            socket.close(None).await.unwrap();
-            // Until the hub has seen it, too.
-            while let Some(Ok(_)) = socket.next().await {}
-        }
-        seen
-    };
-    let ((), seen) = tokio::join!(writing, reading);
-    assert_eq!(seen, notifications(&manager, "").await);
 }
 
 async fn a_foreign_origin_is_refused(hub: &TestHub) {
