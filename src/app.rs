@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::bootstrap;
 use crate::broker::Broker;
-use crate::http::{HttpState, Metrics, application, listed};
+use crate::http::{HttpState, Metrics, application, connection, listed};
 use crate::mail::MailSender;
 use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{BadSetting, DatabaseSettings, Settings};
@@ -152,7 +152,9 @@ fn listen(
     let address = format!("{}:{}", settings.server.host, settings.server.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };
     let state = state.clone();
+    let write_timeout = settings.server.write_timeout;
     let server = HttpServer::new(move || application(state.clone()))
+        .on_connect(move |connection, _| connection::bound(connection, write_timeout))
         .workers(cores_unless(settings.server.workers))
         // The caller owns the signals.
         .disable_signals()

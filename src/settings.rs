@@ -1,5 +1,6 @@
 //! Settings: `config/default.toml` < `config/{APP_ENV}.toml` < environment.
 
+mod refusal;
 mod variables;
 
 use std::collections::HashSet;
@@ -7,11 +8,12 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use config::{Config, ConfigError, File, FileFormat, Map};
+use config::{Config, File, FileFormat, Map};
 use nexus_actors::domain::approval_policy::ApprovalPolicy;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
+pub use self::refusal::{BadSetting, SettingsError};
 use self::variables::{NAMES, Variables};
 use crate::broker::BrokerSettings;
 use crate::mail::SmtpSettings;
@@ -64,6 +66,8 @@ pub struct ServerSettings {
     pub host: String,
     pub port: u16,
     pub workers: usize,
+    #[serde(deserialize_with = "duration")]
+    pub write_timeout: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -214,22 +218,6 @@ impl fmt::Debug for BootstrapSettings {
     }
 }
 
-/// A setting that is refused. Never says what an URL is: it has a password in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadSetting {
-    pub setting: &'static str,
-    pub problem: String,
-}
-
-/// One line that names the setting.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    #[error("{0}")]
-    Unreadable(#[from] ConfigError),
-    #[error("setting {setting}: {problem}")]
-    Refused { setting: String, problem: String },
-}
-
 impl Settings {
     /// Reads files below `directory` and the given environment variables.
     ///
@@ -326,6 +314,7 @@ impl Settings {
             }
         }
         for (setting, value) in [
+            ("NEXUS__SERVER__WRITE_TIMEOUT", self.server.write_timeout),
             ("RATE_LIMIT_TTL", self.rate_limit.ttl),
             ("NEXUS__RATE_LIMIT__LOGIN_TTL", self.rate_limit.login_ttl),
             ("JWT_EXPIRATION", self.auth.access_ttl),

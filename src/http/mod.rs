@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod body;
 mod conditional;
+pub mod connection;
 mod customers;
 mod dead_letters;
 mod deliveries;

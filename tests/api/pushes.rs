@@ -3,6 +3,7 @@
 mod killed;
 mod sockets;
 mod streams;
+mod stuck;
 mod wire;
 
 use std::time::Duration;

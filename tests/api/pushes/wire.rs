@@ -1,12 +1,13 @@
 //! Connections as a test breaks them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::harness::{Client, TestHub};
 
@@ -21,9 +22,20 @@ impl Wire {
         Self { stream: TcpStream::connect(hub.app.address).await.unwrap(), left }
     }
 
+    /// One whose client has little room for what it does not read.
+    pub async fn narrow(hub: &TestHub) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        Self { stream: socket.connect(hub.app.address).await.unwrap(), left: usize::MAX }
+    }
+
     /// Gone without a goodbye, so that the hub gets a reset.
     pub fn reset(self) {
         self.stream.set_zero_linger().unwrap();
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
     }
 }
 
@@ -99,6 +111,10 @@ impl Events {
                 return Ok(data);
             }
         }
+    }
+
+    pub fn wire(&self) -> &Wire {
+        self.wire.get_ref()
     }
 
     pub fn into_wire(self) -> Wire {
