@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod dead_letters;
 
 use std::io::{IsTerminal, Read, Write};
@@ -45,6 +46,9 @@ enum Command {
     /// See to messages that gateways published and the hub could not take.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// See to the audit trail.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Load a realistic demo data set into an empty hub.
     Demo,
     /// Print the OpenAPI 3.1 document: what clients send over HTTP.
@@ -96,6 +100,7 @@ impl Cli {
             Command::Migrate => migrate(&settings).await,
             Command::User(UserCommand::Create(arguments)) => create_user(&settings, arguments).await,
             Command::DeadLetters(command) => see_to_dead_letters(&settings, command).await,
+            Command::Audit(command) => audit::run(&settings, command).await,
             Command::Demo => load_demo(&settings).await,
             Command::Openapi | Command::Asyncapi => Ok(()),
         })

@@ -9,6 +9,7 @@ use tokio::time::{self, Instant};
 use crate::api_key_desk::ApiKeyDesk;
 use crate::approval_coordinator::{ApprovalCoordinator, ApprovalTimers};
 use crate::assignment_balancer::{AssignmentBalancer, Balance};
+use crate::audit_sealer::AuditSealer;
 use crate::clock::Clock;
 use crate::customer_desk::CustomerDesk;
 use crate::dead_letter_desk::DeadLetterDesk;
@@ -110,6 +111,7 @@ pub struct Hub {
     pub api_key_desk: Mailbox<ApiKeyDesk>,
     pub webhook_desk: Mailbox<WebhookDesk>,
     pub housekeeper: Mailbox<Housekeeper>,
+    pub audit_sealer: Mailbox<AuditSealer>,
     pub notifier: Mailbox<Notifier>,
     /// Who is connected to the notifier.
     pub lines: Lines,
@@ -329,6 +331,7 @@ impl Hub {
                 webhooks: webhooks.clone(),
             }
         );
+        let audit_sealer = start!("AuditSealer", AuditSealer { audit: audit.clone() });
         let lines = Lines::default();
         let pushing = Pushing {
             clock: clock.clone(),
@@ -371,6 +374,7 @@ impl Hub {
             api_key_desk,
             webhook_desk,
             housekeeper,
+            audit_sealer,
             notifier,
             lines,
             outbox_relay,
@@ -416,6 +420,7 @@ impl Hub {
             api_key_desk,
             webhook_desk,
             housekeeper,
+            audit_sealer,
             notifier,
         )
     }

@@ -19,9 +19,13 @@ where
 
 /// Any number of statements.
 pub async fn execute(hub: &TestHub, sql: &'static str) {
+    try_execute(hub, sql).await.unwrap();
+}
+
+/// As [`execute`], where the database may refuse.
+pub async fn try_execute(hub: &TestHub, sql: &'static str) -> Result<(), sqlx::Error> {
     match &hub.app.hub.storage.db {
         Db::Postgres(pool) => sqlx::raw_sql(sql).execute(pool).await.map(drop),
         Db::Sqlite { writes, .. } => sqlx::raw_sql(sql).execute(writes).await.map(drop),
     }
-    .unwrap();
 }

@@ -467,7 +467,8 @@ pub fn path(collection: &str, entity: &Value) -> String {
     format!("/{collection}/{}", id_of(entity))
 }
 
-fn server_url() -> String {
+/// Where databases are made and dropped.
+pub fn server_url() -> String {
     std::env::var("TEST_DATABASE_URL")
         .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
 }

@@ -6,6 +6,7 @@
 mod approval_timers;
 mod assignment;
 mod asyncapi;
+mod audit_trail;
 mod auth;
 mod bad_input;
 mod behind;

@@ -63,6 +63,7 @@ const ACTORS: &[Provoke] = panic_of_each!(
     api_key_desk,
     webhook_desk,
     housekeeper,
+    audit_sealer,
     notifier;
     outbox_relay,
     delivery_dispatcher,

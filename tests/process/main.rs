@@ -15,6 +15,7 @@ mod gateway;
 #[path = "../api/channels/rabbit.rs"]
 mod rabbit;
 
+mod audit;
 mod broker;
 mod broker_flow;
 mod commands;

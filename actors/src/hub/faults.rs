@@ -18,6 +18,7 @@ crate::panics_on_demand!(
     ApprovalCoordinator,
     UserDesk,
     Housekeeper,
+    AuditSealer,
     IntakeStore,
     DeliveryStore,
     DeadLetterStore,

@@ -1,3 +1,5 @@
+mod chain;
+
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -12,8 +14,10 @@ use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::domain::{Event, Timestamp};
 use crate::error::HubResult;
 
+pub use chain::{SealEntries, verify};
+
 store_actor!(
-    /// Reads the audit trail. It is written by [`super::Writer`] alone, with the change it tells of.
+    /// Reads the audit trail and chains it. It is written by [`super::Writer`] alone, with the change it tells of.
     AuditStore
 );
 

@@ -14,6 +14,8 @@ static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 
 /// A query that runs longer is a defect or an outage; the caller has long been answered 503.
 const STATEMENT_TIMEOUT_MS: &str = "10000";
+/// PostgreSQL's code for a table that is not there.
+const NO_TABLE: &str = "42P01";
 /// A connection idle for longer is checked before use, so that a restarted database costs no request.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
@@ -166,9 +168,11 @@ impl Db {
         })
     }
 
-    /// Brings the schema up to date. On PostgreSQL an advisory lock makes concurrent starts take turns.
+    /// Brings the schema up to date. On PostgreSQL an advisory lock makes concurrent starts take turns, and a schema that
+    /// is up to date is left alone: the hub's role need not have the right to change it.
     pub async fn migrate(&self) -> HubResult<()> {
         let migrated = match self {
+            Self::Postgres(pool) if is_migrated(pool).await? => return Ok(()),
             Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
             Self::Sqlite { writes, .. } => SQLITE_MIGRATIONS.run(writes).await,
         };
@@ -215,6 +219,21 @@ impl Db {
         }
         .map_err(failed)
     }
+}
+
+async fn is_migrated(pool: &PgPool) -> HubResult<bool> {
+    const APPLIED: &str = "select version, checksum from _sqlx_migrations where success order by version";
+    let applied: Vec<(i64, Vec<u8>)> = match sqlx::query_as(APPLIED).fetch_all(pool).await {
+        Ok(applied) => applied,
+        Err(error)
+            if error.as_database_error().is_some_and(|error| error.code() == Some(NO_TABLE.into())) =>
+        {
+            return Ok(false);
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let known = POSTGRES_MIGRATIONS.iter().map(|migration| (migration.version, &*migration.checksum));
+    Ok(known.eq(applied.iter().map(|(version, checksum)| (*version, checksum.as_slice()))))
 }
 
 impl Tx {

@@ -83,6 +83,16 @@ pub(super) fn numbering_lock(db: &Db) -> Option<&'static str> {
     }
 }
 
+/// Whether this transaction is the one that seals audit entries, until it ends. On SQLite there is only one that writes
+/// anyway.
+pub(super) fn sealing_lock(db: &Db) -> Option<&'static str> {
+    match db {
+        // "nexus_as" as a number, a key that nothing else here locks.
+        Db::Postgres(_) => Some("select pg_try_advisory_xact_lock(7954896762661986675)"),
+        Db::Sqlite { .. } => None,
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Searchable {
     Customers,

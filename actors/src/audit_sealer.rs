@@ -1,0 +1,50 @@
+//! Chains the audit trail, soon after each entry has committed.
+
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Supervised, WrapFuture};
+use tokio::time::{Instant, sleep};
+
+use crate::mailbox::Mailbox;
+use crate::store::audit::{AuditStore, SealEntries};
+
+/// How often entries are looked for.
+const EVERY: Duration = Duration::from_secs(1);
+/// Entries sealed at a time.
+const BATCH: i64 = 500;
+/// With more waiting it rests for so many times as long as a batch took. A rush needs the database for itself; its entries
+/// can be sealed behind it.
+const REST: u32 = 3;
+
+pub struct AuditSealer {
+    pub(crate) audit: Mailbox<AuditStore>,
+}
+
+impl Actor for AuditSealer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let audit = self.audit.clone();
+        ctx.spawn(async move { run(&audit).await }.into_actor(self));
+    }
+}
+
+impl Supervised for AuditSealer {}
+
+async fn run(audit: &Mailbox<AuditStore>) {
+    let (mut away, mut pause) = (false, EVERY);
+    loop {
+        sleep(pause).await;
+        let begun = Instant::now();
+        pause = EVERY;
+        match audit.ask(SealEntries { limit: BATCH }).await {
+            Ok(sealed) if sealed >= BATCH as u64 => pause = begun.elapsed() * REST,
+            Ok(_) => away = false,
+            Err(error) if away => tracing::debug!(%error, "audit entries stay unsealed"),
+            Err(error) => {
+                tracing::warn!(%error, "audit entries stay unsealed");
+                away = true;
+            }
+        }
+    }
+}
