@@ -23,7 +23,7 @@ use crate::bootstrap;
 use crate::broker::Broker;
 use crate::http::{HttpState, Metrics, application, connection, listed};
 use crate::mail::MailSender;
-use crate::sessions::{Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
+use crate::sessions::{Lockout, Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{BadSetting, DatabaseSettings, Settings};
 use crate::webhooks::WebhookCaller;
 
@@ -104,6 +104,7 @@ impl App {
                 Some(link) => RefreshTokens::in_redis(link.clone()),
                 None => RefreshTokens::Store(hub.sessions.clone()),
             },
+            lockout: redis.clone().map_or_else(Lockout::in_process, Lockout::in_redis),
             limiter: redis.clone().map_or_else(RateLimiter::in_process, RateLimiter::in_redis),
             trusted_proxies: Arc::new(trusted_proxies(&settings)?),
             hub: hub.clone(),

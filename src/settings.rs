@@ -1,6 +1,7 @@
 //! Settings: `config/default.toml` < `config/{APP_ENV}.toml` < environment.
 
 mod refusal;
+mod values;
 mod variables;
 
 use std::collections::HashSet;
@@ -10,10 +11,11 @@ use std::time::Duration;
 
 use config::{Config, File, FileFormat, Map};
 use nexus_actors::domain::approval_policy::ApprovalPolicy;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 pub use self::refusal::{BadSetting, SettingsError};
+pub(crate) use self::values::duration;
+use self::values::list;
 use self::variables::{NAMES, Variables};
 use crate::broker::BrokerSettings;
 use crate::mail::SmtpSettings;
@@ -130,6 +132,8 @@ pub struct RateLimitSettings {
     pub login_limit: u32,
     #[serde(deserialize_with = "duration")]
     pub login_ttl: Duration,
+    pub login_failures: u32,
+    pub login_failures_by_address: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -305,6 +309,11 @@ impl Settings {
             ("RATE_LIMIT_LIMIT", u64::from(self.rate_limit.limit)),
             ("NEXUS__DELIVERY__MAX_ATTEMPTS", u64::from(self.delivery.max_attempts)),
             ("NEXUS__RATE_LIMIT__LOGIN_LIMIT", u64::from(self.rate_limit.login_limit)),
+            ("NEXUS__RATE_LIMIT__LOGIN_FAILURES", u64::from(self.rate_limit.login_failures)),
+            (
+                "NEXUS__RATE_LIMIT__LOGIN_FAILURES_BY_ADDRESS",
+                u64::from(self.rate_limit.login_failures_by_address),
+            ),
             ("NEXUS__DATABASE__MAX_CONNECTIONS", u64::from(self.database.max_connections)),
             ("NEXUS__ACTORS__MAILBOX_CAPACITY", u64::from(self.actors.mailbox_capacity)),
             ("NEXUS__AUTH__HASHING_CONCURRENCY", self.auth.hashing_concurrency as u64),
@@ -327,6 +336,10 @@ impl Settings {
         if self.is_production() {
             self.check_secret("JWT_SECRET", &self.auth.jwt_secret)?;
             self.check_secret("JWT_REFRESH_SECRET", &self.auth.jwt_refresh_secret)?;
+            if !self.auth.previous_jwt_secret.is_empty() {
+                // Tokens signed with it are still taken.
+                self.check_secret("NEXUS__AUTH__PREVIOUS_JWT_SECRET", &self.auth.previous_jwt_secret)?;
+            }
             if self.auth.jwt_secret == self.auth.jwt_refresh_secret {
                 return refuse("JWT_REFRESH_SECRET", "must differ from JWT_SECRET");
             }
@@ -362,35 +375,6 @@ impl Environment {
             Self::Other(name) => name,
         }
     }
-}
-
-/// A humantime text, or a bare number of seconds.
-pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        Seconds(u64),
-        Text(String),
-    }
-    match Given::deserialize(deserializer)? {
-        Given::Seconds(seconds) => Ok(Duration::from_secs(seconds)),
-        Given::Text(text) => match text.trim().parse() {
-            Ok(seconds) => Ok(Duration::from_secs(seconds)),
-            Err(_) => humantime::parse_duration(&text).map_err(|error| {
-                serde::de::Error::custom(format!("{text:?} is no duration such as 15m: {error}"))
-            }),
-        },
-    }
-}
-
-/// A list; in a variable, as JSON.
-fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let given = serde_json::Value::deserialize(deserializer)?;
-    let entries = match given {
-        serde_json::Value::String(text) => serde_json::from_str(&text).map_err(serde::de::Error::custom)?,
-        entries => entries,
-    };
-    serde_json::from_value(entries).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

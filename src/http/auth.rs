@@ -1,9 +1,10 @@
+mod attempt;
+
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use nexus_actors::desk::permit_any;
-use nexus_actors::domain::customer::email_key;
 use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::user::{Availability, Credentials, NewUser, User};
 use nexus_actors::domain::validation::{MAX_NAME, present};
@@ -17,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use self::attempt::{Attempt, throttle};
 use super::access::{Target, after_permission};
 use super::body::Body;
 use super::conditional::{changed, created, found, never_stored};
 use super::envelope::RequestId;
-use super::gate::ClientAddress;
 use super::openapi::{
     BodyProblems, CommonProblems, IdempotencyKey, IfMatch, IfNoneMatch, SignInProblems, WriteProblems,
 };
@@ -133,11 +134,14 @@ pub async fn register(state: State, signed: Signed, body: Body) -> Result<HttpRe
 pub async fn login(request: HttpRequest, state: State, body: Body) -> Result<HttpResponse, HttpError> {
     let sign_in: SignIn = body.parse()?;
     throttle(&state, &request, &sign_in.email).await?;
-    match start_session(&state, &request, &sign_in).await {
+    let attempt = Attempt::begin(&state, &request, &sign_in.email).await?;
+    let outcome = match start_session(&state, &request, &sign_in).await {
         // The password or the user changed meanwhile; how they are now decides.
         Err(HttpError::Hub(HubError::Contended)) => start_session(&state, &request, &sign_in).await,
         outcome => outcome,
-    }
+    };
+    attempt.end(&state, &outcome).await;
+    outcome
 }
 
 async fn start_session(
@@ -319,22 +323,6 @@ async fn verify_current(state: &HttpState, user_id: Uuid, password: String) -> R
     } else {
         Err(HubError::invalid("/currentPassword", "wrong_password", "is not the current password").into())
     }
-}
-
-/// Sign-ins have limits of their own, by address and by email, whether or not they succeed.
-async fn throttle(state: &HttpState, request: &HttpRequest, email: &str) -> Result<(), HttpError> {
-    let limits = &state.settings.rate_limit;
-    let address = request.extensions().get::<ClientAddress>().map(|address| address.0);
-    let by_address = address.map(|address| format!("login:address:{address}"));
-    let by_email = format!("login:email:{}", email_key(email));
-    let now = state.hub.clock.now();
-    for key in by_address.into_iter().chain([by_email]) {
-        let decision = state.limiter.check(&key, limits.login_limit, limits.login_ttl, now).await;
-        if !decision.allowed {
-            return Err(HttpError::RateLimited { retry_after: decision.reset });
-        }
-    }
-    Ok(())
 }
 
 async fn end(

@@ -41,7 +41,7 @@ use nexus_actors::Hub;
 
 use crate::app::Readiness;
 use crate::broker::Broker;
-use crate::sessions::{Passwords, RateLimiter, RedisLink, RefreshTokens, Tokens};
+use crate::sessions::{Lockout, Passwords, RateLimiter, RedisLink, RefreshTokens, Tokens};
 use crate::settings::Settings;
 
 pub use metrics::Metrics;
@@ -56,6 +56,7 @@ pub struct HttpState {
     pub passwords: Passwords,
     pub refresh_tokens: RefreshTokens,
     pub limiter: RateLimiter,
+    pub lockout: Lockout,
     pub redis: Option<RedisLink>,
     pub broker: Broker,
     pub readiness: Readiness,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nexus_actors::domain::Timestamp;
@@ -26,6 +26,13 @@ if left < 0 or left > tonumber(ARGV[1]) then
     left = tonumber(ARGV[1])
 end
 return {count, left}";
+
+/// Takes one back.
+///
+/// `KEYS`: the window.
+const GIVE_BACK: &str = r"
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end
+return 1";
 
 /// Windows kept in memory, some 100 bytes each.
 const MAX_WINDOWS: usize = 100_000;
@@ -48,6 +55,7 @@ pub struct Decision {
 pub struct RateLimiter {
     redis: Option<RedisLink>,
     count: Arc<Script>,
+    give_back: Arc<Script>,
     local: Arc<Mutex<Windows>>,
 }
 
@@ -76,7 +84,8 @@ impl RateLimiter {
 
     fn new(redis: Option<RedisLink>) -> Self {
         let local = Arc::new(Mutex::new(Windows::new(MAX_WINDOWS)));
-        Self { redis, count: Arc::new(Script::new(COUNT)), local }
+        let (count, give_back) = (Arc::new(Script::new(COUNT)), Arc::new(Script::new(GIVE_BACK)));
+        Self { redis, count, give_back, local }
     }
 
     /// Counts one more under `key` and says whether that is still within `limit` for its `window`, which must
@@ -85,15 +94,29 @@ impl RateLimiter {
         let digest = digest(key);
         let (count, reset) = match self.in_redis_count(digest, window).await {
             Some(counted) => counted,
-            // A panic in there leaves the counts as they are.
-            None => self.local.lock().unwrap_or_else(PoisonError::into_inner).count(digest, window, now),
+            None => self.lock().count(digest, window, now),
         };
         Decision { allowed: count <= limit, limit, remaining: limit.saturating_sub(count), reset }
     }
 
+    /// Takes one back that was counted and should not have been.
+    pub async fn give_back(&self, key: &str) {
+        let digest = digest(key);
+        if let Some(link) = &self.redis {
+            // With Redis away it stays until its window ends.
+            let _ = link.run::<i64>(&self.give_back.key(window_key(link, digest))).await;
+        }
+        self.lock().give_back(digest);
+    }
+
+    /// A panic in there leaves the counts as they are.
+    fn lock(&self) -> MutexGuard<'_, Windows> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn in_redis_count(&self, digest: u128, window: Duration) -> Option<(u32, Duration)> {
         let link = self.redis.as_ref()?;
-        let mut call = self.count.key(link.key(format_args!("limit:{digest:032x}")));
+        let mut call = self.count.key(window_key(link, digest));
         call.arg(window.as_millis().clamp(1, i64::MAX as u128).to_string());
         let (count, left): (u64, u64) = link.run(&call).await.ok()?;
         Some((u32::try_from(count).unwrap_or(u32::MAX), Duration::from_millis(left)))
@@ -132,6 +155,12 @@ impl Windows {
         (window.count, Duration::from_millis(u64::try_from(left).unwrap_or(0)))
     }
 
+    fn give_back(&mut self, key: u128) {
+        if let Some(window) = self.open.get_mut(&key) {
+            window.count = window.count.saturating_sub(1);
+        }
+    }
+
     /// Every ten seconds, so that its cost is spread over many requests.
     fn sweep(&mut self, now: Timestamp) {
         const EVERY: Duration = Duration::from_secs(10);
@@ -143,8 +172,12 @@ impl Windows {
     }
 }
 
+fn window_key(link: &RedisLink, digest: u128) -> String {
+    link.key(format_args!("limit:{digest:032x}"))
+}
+
 /// Of one size whatever the key, which may be as long as the client likes, and keeps email addresses out of Redis.
-fn digest(key: &str) -> u128 {
+pub(super) fn digest(key: &str) -> u128 {
     let digest = Sha256::digest(key.as_bytes());
     digest.iter().take(16).fold(0, |digest, byte| digest << 8 | u128::from(*byte))
 }
@@ -182,6 +215,23 @@ mod tests {
     async fn both_kinds_allow_as_many_as_the_limit() {
         allows_as_many_as_the_limit(&RateLimiter::in_process()).await;
         allows_as_many_as_the_limit(&RateLimiter::in_redis(link().await)).await;
+    }
+
+    async fn takes_back(limiter: &RateLimiter) {
+        for _ in 0..10 {
+            assert!(limiter.check("ada", 2, WINDOW, noon()).await.allowed);
+            limiter.give_back("ada").await;
+        }
+        limiter.give_back("ada").await;
+        let allowed = [0; 3].map(|_| limiter.check("ada", 2, WINDOW, noon()));
+        let allowed: Vec<_> = join_all(allowed).await.iter().map(|decision| decision.allowed).collect();
+        assert_eq!(allowed, [true, true, false]);
+    }
+
+    #[tokio::test]
+    async fn both_kinds_take_back_what_should_not_have_counted() {
+        takes_back(&RateLimiter::in_process()).await;
+        takes_back(&RateLimiter::in_redis(link().await)).await;
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@
 //! | [`api_keys`], [`random_text`] | the text of API keys, and of whatever else cannot be guessed |
 //! | [`cache`] | the cache of entities in Redis |
 //! | [`limits`] | rate limits, counted in Redis or in this process |
+//! | [`lockout`] | sign-ins that failed, and how long the next has to wait |
 //!
 //! Redis is optional, and may go away at any time: the cache then answers nothing, rate limits are counted in
 //! each process, and only refreshing a session is refused (503). It must be one server, or a primary behind one
@@ -19,6 +20,7 @@
 mod api_keys;
 mod cache;
 mod limits;
+mod lockout;
 mod password_rules;
 mod passwords;
 mod random_text;
@@ -34,6 +36,7 @@ mod testing;
 pub use api_keys::{api_key_hint, is_api_key, new_api_key};
 pub use cache::RedisCache;
 pub use limits::{Decision, RateLimiter};
+pub use lockout::Lockout;
 pub use password_rules::{MAX_PASSWORD, MIN_PASSWORD, Owner, check_password};
 pub use passwords::{Passwords, Verified};
 pub use random_text::{random_text, random_text_hash};

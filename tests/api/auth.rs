@@ -1,6 +1,7 @@
 //! Signing in, staying signed in and being signed out, and who the users are.
 
 mod access_tokens;
+mod failures;
 mod limits;
 mod profile;
 mod refresh;

@@ -56,6 +56,14 @@ fn production_does_not_start_without_secrets_of_its_own() {
     let short = "not-32-bytes-and-not-to-be-printed";
     let told = production(&[("JWT_SECRET", &short[..31]), ("JWT_REFRESH_SECRET", REFRESH_SECRET)]);
     assert!(told.contains("JWT_SECRET") && !told.contains("not-to-be"), "{told}");
+    for previous in [&short[..31], DEFAULT] {
+        let told = production(&[
+            ("JWT_SECRET", SECRET),
+            ("JWT_REFRESH_SECRET", REFRESH_SECRET),
+            ("NEXUS__AUTH__PREVIOUS_JWT_SECRET", previous),
+        ]);
+        assert!(told.contains("PREVIOUS_JWT_SECRET") && !told.contains("not-to-be"), "{told}");
+    }
 }
 
 #[test]

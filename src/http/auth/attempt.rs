@@ -1,0 +1,81 @@
+//! How often a sign-in may be tried, and how often it may fail.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use nexus_actors::domain::customer::email_key;
+
+use crate::http::HttpState;
+use crate::http::gate::ClientAddress;
+use crate::http::problem::HttpError;
+
+/// In which failed sign-ins of an address are counted.
+const ADDRESS_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// Sign-ins have limits of their own, by address and by email, whether or not they succeed.
+pub(super) async fn throttle(state: &HttpState, request: &HttpRequest, email: &str) -> Result<(), HttpError> {
+    let limits = &state.settings.rate_limit;
+    let by_address = address_of(request).map(|address| format!("login:address:{address}"));
+    let by_email = format!("login:email:{}", email_key(email));
+    let now = state.hub.clock.now();
+    for key in by_address.into_iter().chain([by_email]) {
+        let decision = state.limiter.check(&key, limits.login_limit, limits.login_ttl, now).await;
+        if !decision.allowed {
+            return Err(HttpError::RateLimited { retry_after: decision.reset });
+        }
+    }
+    Ok(())
+}
+
+/// A sign-in under way. It counts as failed, for its email and for its address, until it has ended otherwise.
+pub(super) struct Attempt {
+    email: String,
+    address: Option<String>,
+}
+
+impl Attempt {
+    pub(super) async fn begin(
+        state: &HttpState,
+        request: &HttpRequest,
+        email: &str,
+    ) -> Result<Self, HttpError> {
+        let limits = &state.settings.rate_limit;
+        let now = state.hub.clock.now();
+        let address = address_of(request).map(|address| format!("login:failed:{address}"));
+        if let Some(address) = &address {
+            let limit = limits.login_failures_by_address;
+            let decision = state.limiter.check(address, limit, ADDRESS_WINDOW, now).await;
+            if !decision.allowed {
+                return Err(HttpError::RateLimited { retry_after: decision.reset });
+            }
+        }
+        let attempt = Self { email: email_key(email), address };
+        match state.lockout.begin(&attempt.email, limits.login_failures, now).await {
+            Ok(()) => Ok(attempt),
+            Err(retry_after) => {
+                attempt.give_back_address(state).await;
+                Err(HttpError::RateLimited { retry_after })
+            }
+        }
+    }
+
+    pub(super) async fn end(self, state: &HttpState, outcome: &Result<HttpResponse, HttpError>) {
+        match outcome {
+            Err(HttpError::Unauthenticated(_)) => return,
+            Ok(_) => state.lockout.forget(&self.email).await,
+            Err(_) => state.lockout.withdraw(&self.email).await,
+        }
+        self.give_back_address(state).await;
+    }
+
+    async fn give_back_address(&self, state: &HttpState) {
+        if let Some(address) = &self.address {
+            state.limiter.give_back(address).await;
+        }
+    }
+}
+
+fn address_of(request: &HttpRequest) -> Option<IpAddr> {
+    request.extensions().get::<ClientAddress>().map(|address| address.0)
+}
