@@ -26,6 +26,7 @@ use crate::mail::MailSender;
 use crate::sessions::{Lockout, Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{BadSetting, DatabaseSettings, Settings};
 use crate::webhooks::WebhookCaller;
+use crate::transport;
 
 /// Between two tries to reach a database that is down at the start.
 const RETRY: Duration = Duration::from_millis(500);
@@ -79,6 +80,11 @@ impl App {
     pub fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let settings = Arc::new(settings);
         bootstrap::check(&settings.bootstrap)?;
+        if settings.is_production() {
+            for setting in transport::unprotected(&settings) {
+                tracing::warn!(setting, "what goes there leaves this machine without verified TLS");
+            }
+        }
         let lock = lock_database(&settings.database)?;
         let redis = connect_redis(&settings)?;
         let storage = open_storage(&settings, redis.as_ref())?;

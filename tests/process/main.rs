@@ -26,4 +26,5 @@ mod outages;
 mod restarts;
 mod settings;
 mod stop;
+mod tls;
 mod wire;

@@ -2,7 +2,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use tracing::log::LevelFilter;
@@ -219,6 +219,12 @@ impl Db {
         }
         .map_err(failed)
     }
+}
+
+/// Whether connections to the database of this URL are made by TLS alone, to a server whose certificate is verified.
+pub fn verifies_tls(url: &str) -> bool {
+    let options = PgConnectOptions::from_str(url);
+    options.is_ok_and(|options| matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull))
 }
 
 async fn is_migrated(pool: &PgPool) -> HubResult<bool> {

@@ -50,5 +50,5 @@ pub mod webhooks;
 
 pub use cache::Storage;
 pub use commit::{Commit, LoadRule, Write, Writer};
-pub use db::{Connections, Db, DbSettings};
+pub use db::{Connections, Db, DbSettings, verifies_tls};
 pub use list::{Sort, SortKind};
