@@ -25,8 +25,8 @@ use crate::http::{HttpState, Metrics, application, connection, listed};
 use crate::mail::MailSender;
 use crate::sessions::{Lockout, Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
 use crate::settings::{BadSetting, DatabaseSettings, Settings};
-use crate::webhooks::WebhookCaller;
 use crate::transport;
+use crate::webhooks::WebhookCaller;
 
 /// Between two tries to reach a database that is down at the start.
 const RETRY: Duration = Duration::from_millis(500);

@@ -10,5 +10,5 @@ pub mod http;
 pub mod mail;
 pub mod sessions;
 pub mod settings;
-pub mod webhooks;
 mod transport;
+pub mod webhooks;

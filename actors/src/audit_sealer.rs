@@ -1,8 +1,10 @@
 //! Chains the audit trail, soon after each entry has committed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Supervised, WrapFuture};
+use tokio::sync::SetOnce;
 use tokio::time::{Instant, sleep};
 
 use crate::mailbox::Mailbox;
@@ -18,14 +20,19 @@ const REST: u32 = 3;
 
 pub struct AuditSealer {
     pub(crate) audit: Mailbox<AuditStore>,
+    pub(crate) prepared: Arc<SetOnce<()>>,
 }
 
 impl Actor for AuditSealer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let audit = self.audit.clone();
-        ctx.spawn(async move { run(&audit).await }.into_actor(self));
+        let (audit, prepared) = (self.audit.clone(), Arc::clone(&self.prepared));
+        let sealing = async move {
+            prepared.wait().await;
+            run(&audit).await
+        };
+        ctx.spawn(sealing.into_actor(self));
     }
 }
 

@@ -331,7 +331,10 @@ impl Hub {
                 webhooks: webhooks.clone(),
             }
         );
-        let audit_sealer = start!("AuditSealer", AuditSealer { audit: audit.clone() });
+        let audit_sealer = start!(
+            "AuditSealer",
+            AuditSealer { audit: audit.clone(), prepared: Arc::clone(&storage.prepared) }
+        );
         let lines = Lines::default();
         let pushing = Pushing {
             clock: clock.clone(),

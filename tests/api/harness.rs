@@ -206,6 +206,8 @@ impl Place {
             ("NEXUS__SERVER__WORKERS", "1".to_owned()),
             ("NEXUS__ACTORS__THREADS", "1".to_owned()),
             ("NEXUS__DATABASE__MAX_CONNECTIONS", "8".to_owned()),
+            // A busy machine is not an absent database.
+            ("NEXUS__DATABASE__ACQUIRE_TIMEOUT", "10s".to_owned()),
             ("NEXUS__BROKER__PREFIX", self.name.clone()),
         ];
         match self.engine {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::harness::{Client, Reply, TestHub, eventually, id_of, on_both_engines, path};
 
 /// Longer than any request takes that does not hang.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The edges to the broker, to the mail server and to webhooks. Nothing in the hub has their addresses.
 const EDGE: [&str; 5] = ["Broker", "InquiryConsumer", "DeliveryConsumer", "MailSender", "WebhookCaller"];
