@@ -220,11 +220,7 @@ impl ApprovalCoordinator {
             Step::Withdraw => (before.withdraw(now)?, EventType::ResponseWithdrawn, HistoryAction::Withdrawn),
             Step::Approve(approval) => {
                 let required = self.approvals_required(&before).await?;
-                let after = before.approve(by, approval.notes.clone(), required, now)?;
-                expect_revision(approval.revision, before.revision)?;
-                if before.stale && !approval.acknowledge_stale {
-                    return Err(HubError::ResponseStale);
-                }
+                let after = before.approve(by, approval, required, now)?;
                 if after.status == ResponseStatus::Approved {
                     (after, EventType::ResponseApproved, HistoryAction::Approved)
                 } else {
@@ -361,13 +357,6 @@ impl ApprovalCoordinator {
             .and(Write::InsertHistory(entry));
         self.writer.ask(commit).await?;
         Ok(after)
-    }
-}
-
-fn expect_revision(named: Option<i64>, current: i64) -> HubResult<()> {
-    match named {
-        Some(named) if named != current => Err(HubError::RevisionChanged { named, current }),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -79,6 +79,8 @@ impl From<CannotApprove> for HubError {
             CannotApprove::Already => {
                 Self::Conflict("You have approved it already; it takes another person.")
             }
+            CannotApprove::RevisionChanged { named, current } => Self::RevisionChanged { named, current },
+            CannotApprove::Stale => Self::ResponseStale,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{Checks, FieldError, Timestamp};
 text_enum!(DeliveryStatus { Pending = "pending", Sent = "sent", Failed = "failed" });
 
 /// What the gateway of a channel gets: exactly the approved revision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutboundMessage {
     pub delivery_id: Uuid,
@@ -42,7 +42,7 @@ pub struct OutboundMessage {
     pub released_by: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Addressee {
     pub customer_id: Uuid,
@@ -53,7 +53,7 @@ pub struct Addressee {
 }
 
 /// A delivery as `GET /deliveries` lists it: the message, and how it fares.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
     pub id: Uuid,
@@ -79,7 +79,7 @@ pub struct Delivery {
 }
 
 /// What a sender reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Report {
     /// It reached the customer's side; `delivered_at` as the sender tells it.
     Confirmed {

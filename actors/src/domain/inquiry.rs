@@ -22,7 +22,7 @@ pub const DEFAULT_CATEGORY: &str = "general";
 pub const DEFAULT_CHANNEL: &str = "api";
 
 /// A question of one customer and the conversation that grows from it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Inquiry {
     pub id: Uuid,

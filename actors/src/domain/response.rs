@@ -37,7 +37,7 @@ text_enum!(
 );
 
 /// A reply on its way to a customer. Only the exact revision a manager approved is ever sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
     pub id: Uuid,
@@ -81,7 +81,7 @@ pub struct Response {
 }
 
 /// What one of the people who approved it had to say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GivenApproval {
     pub approved_by: Uuid,
@@ -105,6 +105,12 @@ pub enum CannotApprove {
     /// The one needed next must be another person's.
     #[error("the same person has approved it already")]
     Already,
+    /// The revision the approver named is not the current one.
+    #[error("revision {named} is not the current one, {current}")]
+    RevisionChanged { named: i64, current: i64 },
+    /// It takes saying that what the customer wrote since was read.
+    #[error("the customer has written again since it was submitted")]
+    Stale,
 }
 
 /// A move the life cycle does not have.
@@ -235,11 +241,11 @@ impl Response {
     /// waits on until there are as many.
     ///
     /// # Errors
-    /// When it does not wait for one, or for none of `by`.
+    /// When it does not wait for one, or for none of `by`, or when what `by` has read is not all there is.
     pub fn approve(
         &self,
         by: Uuid,
-        notes: Option<String>,
+        approval: &Approval,
         required: i64,
         now: Timestamp,
     ) -> Result<Self, CannotApprove> {
@@ -247,6 +253,13 @@ impl Response {
         if self.has_approval_of(by) {
             return Err(CannotApprove::Already);
         }
+        if let Some(named) = approval.revision.filter(|&named| named != self.revision) {
+            return Err(CannotApprove::RevisionChanged { named, current: self.revision });
+        }
+        if self.stale && !approval.acknowledge_stale {
+            return Err(CannotApprove::Stale);
+        }
+        let notes = approval.notes.clone();
         let approvals_required = required.max(self.approvals_required);
         let mut approvals = self.approvals.clone();
         approvals.push(GivenApproval { approved_by: by, approved_at: now, notes: notes.clone() });

@@ -35,6 +35,11 @@ fn draft() -> Response {
     Response::draft(Uuid::nil(), Uuid::nil(), "first".to_owned(), person(0), at(0))
 }
 
+/// Names no revision and acknowledges nothing.
+fn unread() -> Approval {
+    Approval::default()
+}
+
 fn terms(approvals: i64) -> Terms {
     Terms { policy: Some("policy".to_owned()), approvals, sampled: false }
 }
@@ -47,7 +52,8 @@ fn take(
     text: &str,
     now: Timestamp,
 ) -> Result<Response, CannotApprove> {
-    let approve = |required| response.approve(by, Some(text.to_owned()), required, now);
+    let approval = Approval { notes: Some(text.to_owned()), acknowledge_stale: true, revision: None };
+    let approve = |required| response.approve(by, &approval, required, now);
     let after = match action {
         Edit => response.edit(by, text.to_owned(), now),
         Submit => response.submit(Terms::default(), now),
@@ -129,6 +135,9 @@ proptest! {
                     prop_assert_eq!(response.status.after(action), None);
                     continue;
                 }
+                Err(unread @ (CannotApprove::RevisionChanged { .. } | CannotApprove::Stale)) => {
+                    return Err(TestCaseError::fail(unread.to_string()));
+                }
             };
             let text_of = |response: &Response| (response.message.clone(), response.revision);
             match action {
@@ -193,24 +202,37 @@ fn only_what_waits_becomes_stale_and_every_step_ends_it() {
 #[test]
 fn an_approval_given_before_the_customer_wrote_again_does_not_count() {
     let submitted = draft().submit(terms(2), at(1)).unwrap();
-    let once = submitted.approve(person(1), None, 1, at(2)).unwrap();
+    let once = submitted.approve(person(1), &unread(), 1, at(2)).unwrap();
     assert_eq!((once.status, once.approvals_missing()), (PendingApproval, 1));
     let stale = once.outdated(at(3)).unwrap();
     assert_eq!((stale.stale, stale.approvals_missing()), (true, 2));
     // Whoever approves it next has read what the customer wrote; the one after must have, too.
-    let once_more = stale.approve(person(1), None, 1, at(4)).unwrap();
+    let read = Approval { acknowledge_stale: true, ..unread() };
+    assert_eq!(stale.approve(person(1), &unread(), 1, at(4)), Err(CannotApprove::Stale));
+    let once_more = stale.approve(person(1), &read, 1, at(4)).unwrap();
     assert_eq!((once_more.status, once_more.stale), (PendingApproval, true));
     let written_again = once_more.outdated(at(5)).unwrap();
     assert_eq!(written_again.approvals_missing(), 2);
     assert_eq!(written_again.outdated(at(6)), None);
-    let approved = once_more.approve(person(2), None, 1, at(6)).unwrap();
+    let approved = once_more.approve(person(2), &read, 1, at(6)).unwrap();
     assert_eq!((approved.status, approved.approved_by, approved.stale), (Approved, Some(person(2)), false));
+}
+
+#[test]
+fn an_approval_that_names_a_revision_is_of_that_one() {
+    let edited = draft().edit(person(0), "second".to_owned(), at(1)).unwrap();
+    let submitted = edited.submit(Terms::default(), at(2)).unwrap();
+    let of = |revision| submitted.approve(person(1), &Approval { revision, ..unread() }, 1, at(3));
+    assert_eq!(of(Some(1)), Err(CannotApprove::RevisionChanged { named: 1, current: 2 }));
+    for named in [Some(2), None] {
+        assert_eq!(of(named).unwrap().status, Approved);
+    }
 }
 
 #[test]
 fn what_an_earlier_version_of_the_hub_has_approved_stands() {
     let approved =
-        draft().submit(Terms::default(), at(1)).unwrap().approve(person(1), None, 1, at(2)).unwrap();
+        draft().submit(Terms::default(), at(1)).unwrap().approve(person(1), &unread(), 1, at(2)).unwrap();
     assert!(Response { approvals: Vec::new(), ..approved.clone() }.is_approved());
     for doubtful in [
         Response { approvals: Vec::new(), approvals_required: 2, ..approved.clone() },
