@@ -238,6 +238,10 @@ impl ApprovalCoordinator {
         )
         .and(Write::InsertHistory(history(action, &after, caller)))
         .answering(caller, &after);
+        if after.status == ResponseStatus::PendingApproval {
+            // Whether the customer wrote before or after is settled by who commits first.
+            commit = commit.and(Write::HoldInquiry(after.inquiry_id));
+        }
         match step {
             Step::Submit | Step::Approve(_) if after.status == ResponseStatus::Approved => {
                 commit = self.release(commit, &after, caller).await?;

@@ -143,6 +143,8 @@ struct Batch {
     opened: Vec<Uuid>,
     customers: Vec<Customer>,
     outdated: Vec<Response>,
+    /// What waits for approval once this is committed, in its versions.
+    pending: Vec<(Uuid, i64)>,
     messages: Vec<ConversationMessage>,
     assignments: Vec<Assignment>,
     inbox: Vec<InboxEntry>,
@@ -158,6 +160,7 @@ impl Batch {
             opened: Vec::new(),
             customers: Vec::new(),
             outdated: Vec::new(),
+            pending: Vec::new(),
             messages: Vec::new(),
             assignments: Vec::new(),
             inbox: Vec::new(),
@@ -305,7 +308,11 @@ impl Batch {
     fn outdate(&mut self, pending: Vec<Response>) {
         for before in pending {
             let Some(state) = self.states.get(&before.inquiry_id) else { continue };
-            let Some(after) = before.outdated(state.at.max(before.updated_at)) else { continue };
+            let Some(after) = before.outdated(state.at.max(before.updated_at)) else {
+                self.pending.push((before.id, before.version));
+                continue;
+            };
+            self.pending.push((after.id, after.version));
             let entity = (EntityType::Response, before.id);
             let event = EventType::ResponseStale;
             self.events.push(Event::of(new_id(), event, entity, Some(&before), &after, after.updated_at));
@@ -334,11 +341,18 @@ impl Batch {
             Write::UpdateInquiry { before, .. } => before.id,
             _ => Uuid::nil(),
         });
+        let inquiries = continued.iter().filter_map(|write| match write {
+            Write::UpdateInquiry { before, .. } => Some(before.id),
+            _ => None,
+        });
+        // A reply that was submitted or approved a moment ago must not look as if that had come after the message.
+        let expected = Write::ExpectPending { inquiries: inquiries.collect(), pending: self.pending };
         // Responses before inquiries, as an approval locks them.
         let mut writes: Vec<_> = self.customers.into_iter().map(Write::InsertCustomer).collect();
         writes.extend(self.outdated.into_iter().map(Write::UpdateResponse));
         writes.extend(opened);
         writes.extend(continued);
+        writes.push(expected);
         writes.extend(self.inbox.into_iter().map(Write::InsertInbox));
         writes.extend(self.messages.into_iter().map(Write::InsertMessage));
         writes.extend(self.assignments.into_iter().map(Write::InsertAssignment));

@@ -105,6 +105,13 @@ pub enum Write {
     InsertResponse(Response),
     UpdateResponse(Response),
     InsertHistory(HistoryEntry),
+    /// Nothing that the customer writes is added to it before this is committed.
+    HoldInquiry(Uuid),
+    /// `Contended` unless of all replies to these inquiries exactly `pending` wait for approval, in these versions.
+    ExpectPending {
+        inquiries: Vec<Uuid>,
+        pending: Vec<(Uuid, i64)>,
+    },
     /// `Contended` unless the response still waits with that submission, and the timer has not fired.
     FireTimer {
         response_id: Uuid,
@@ -347,6 +354,9 @@ async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
         Write::InsertHistory(_) => {
             each!(run, Write::InsertHistory(entry) => responses::insert_history(work, entry))
         }
+        Write::HoldInquiry(_) => each!(run, Write::HoldInquiry(id) => inquiries::hold(work, *id)),
+        Write::ExpectPending { .. } => each!(run, Write::ExpectPending { inquiries, pending } =>
+            responses::expect_pending(work, inquiries, pending)),
         Write::FireTimer { .. } => {
             each!(run, Write::FireTimer { response_id, submitted_at, timer, at } =>
                 responses::fire_timer(work, *response_id, *submitted_at, *timer, *at))

@@ -1,6 +1,6 @@
 //! The texts of SQL that must differ between the engines.
 
-use super::db::Db;
+use super::db::{Db, Tx};
 
 /// The rows of one table that hold all the words, aliased `t`: what to select from, in two parts around the bound query.
 pub(super) struct Search {
@@ -104,6 +104,15 @@ pub(super) fn lock_load(db: &Db) -> &'static str {
     match db {
         Db::Postgres(_) => "select open from cso_loads where user_id = $1 for update",
         Db::Sqlite { .. } => "select open from cso_loads where user_id = $1",
+    }
+}
+
+/// Keeps others from changing an inquiry until the transaction ends; several can hold it. On SQLite only one
+/// transaction writes anyway.
+pub(super) fn hold_inquiry(tx: &Tx) -> Option<&'static str> {
+    match tx {
+        Tx::Postgres(_) => Some("select 1 from inquiries where id = $1 for share"),
+        Tx::Sqlite(_) => None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::cache::{CacheKey, Storage};
 use super::commit::{LoadRule, Work, one_row};
 use super::customers::AssigneeFilter;
 use super::db::{failed, read, write_tx};
-use super::dialect::{Searchable, search};
+use super::dialect::{self, Searchable, search};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use super::users;
 use crate::clock::new_id;
@@ -268,6 +268,12 @@ pub(super) async fn update(
     one_row(affected)?;
     work.touched.push(CacheKey::Inquiry(after.id));
     move_load(work, before.load_on(), after.load_on(), load, after.updated_at).await
+}
+
+pub(super) async fn hold(work: &mut Work, id: Uuid) -> HubResult<()> {
+    let Some(sql) = dialect::hold_inquiry(&work.tx) else { return Ok(()) };
+    write_tx!(&mut work.tx, |connection| query(sql).bind(id).execute(connection).await.map(drop))
+        .map_err(failed)
 }
 
 pub(super) async fn set_lapsed(work: &mut Work, id: Uuid, by: Option<Uuid>) -> HubResult<()> {

@@ -14,7 +14,7 @@ use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use crate::domain::Timestamp;
 use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::domain::response::{HistoryEntry, Response, ResponseStatus, Timer};
-use crate::error::HubResult;
+use crate::error::{HubError, HubResult};
 
 store_actor!(
     /// Reads responses and their history.
@@ -322,6 +322,29 @@ pub(super) async fn update(work: &mut Work, response: &Response) -> HubResult<()
     .map_err(failed)?;
     work.touched.push(CacheKey::Response(response.id));
     one_row(affected)
+}
+
+pub(super) async fn expect_pending(
+    work: &mut Work,
+    inquiries: &[Uuid],
+    pending: &[(Uuid, i64)],
+) -> HubResult<()> {
+    let mut found = Vec::with_capacity(pending.len());
+    for portion in portions(inquiries) {
+        let some: Vec<(Uuid, i64)> = write_tx!(&mut work.tx, |connection| {
+            let mut query = QueryBuilder::new(
+                "select id, version from responses where status = 'pending_approval' and inquiry_id in (",
+            );
+            push_ids!(query, portion);
+            query.build_query_as().fetch_all(connection).await
+        })
+        .map_err(failed)?;
+        found.extend(some);
+    }
+    let mut pending = pending.to_vec();
+    pending.sort_unstable();
+    found.sort_unstable();
+    if found == pending { Ok(()) } else { Err(HubError::Contended) }
 }
 
 pub(super) async fn fire_timer(

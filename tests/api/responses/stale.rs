@@ -1,10 +1,13 @@
 //! The customer writes again while a reply waits: whoever decides is told, and must say that they have read it.
 
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use uuid::Uuid;
 
 use super::{now, to};
-use crate::harness::{Client, Engine, TestHub, eventually, on_both_engines, path, run_with};
+use crate::harness::{Client, Engine, Place, TestHub, eventually, id_of, on_both_engines, path, run_with};
 
 on_both_engines!(
     a_customer_who_writes_again_makes_what_waits_stale,
@@ -139,4 +142,87 @@ fn a_message_and_an_approval_at_once_agree_on_who_was_first() {
             }
         })
     });
+}
+
+/// A message that is being committed waits for another reply to the same inquiry; meanwhile this one is submitted.
+#[test]
+fn what_is_submitted_while_a_message_is_being_committed_is_stale_after_it() {
+    staged(|hub, place| {
+        Box::pin(async move {
+            let (admin, cso) = (hub.admin().await, hub.cso().await);
+            let thread = thread();
+            let other = waiting(&admin, &cso, &thread).await;
+            let draft = json!({"inquiryId": other["inquiryId"], "message": "Sorry."});
+            let draft = cso.post("/responses", draft).await.expect(201);
+            let mut database = sqlx::PgConnection::connect(&place.database_url()).await.unwrap();
+            let mut lock = database.begin().await.unwrap();
+            let held = sqlx::query("select 1 from responses where id = $1 for update").bind(id_of(&other));
+            held.execute(&mut *lock).await.unwrap();
+            let submitted = async {
+                blocked(place, 1).await;
+                let submitted = cso.act(&to(&draft, "submit")).await.expect(200);
+                lock.commit().await.unwrap();
+                submitted
+            };
+            let (_, submitted) = tokio::join!(say(&admin, &thread, "Well?"), submitted);
+            assert_eq!(submitted["stale"], false);
+            for response in [&other, &draft] {
+                assert_eq!(now(&cso, response).await["stale"], true);
+            }
+        })
+    });
+}
+
+/// A message that is being committed waits for its inquiry; a reply that is submitted meanwhile waits for the message.
+#[test]
+fn what_is_submitted_after_a_message_is_committed_after_it() {
+    staged(|hub, place| {
+        Box::pin(async move {
+            let (admin, cso) = (hub.admin().await, hub.cso().await);
+            let thread = thread();
+            let inquiry = say(&admin, &thread, "Where is it?").await;
+            let draft = json!({"inquiryId": inquiry, "message": "Coming."});
+            let draft = cso.post("/responses", draft).await.expect(201);
+            let mut database = sqlx::PgConnection::connect(&place.database_url()).await.unwrap();
+            let mut lock = database.begin().await.unwrap();
+            let id: Uuid = inquiry.as_str().unwrap().parse().unwrap();
+            let held = sqlx::query("select 1 from inquiries where id = $1 for update").bind(id);
+            held.execute(&mut *lock).await.unwrap();
+            let submit = async {
+                blocked(place, 1).await;
+                cso.act(&to(&draft, "submit")).await.expect(200)
+            };
+            let release = async {
+                blocked(place, 2).await;
+                lock.commit().await.unwrap();
+            };
+            let (_, submitted, ()) = tokio::join!(say(&admin, &thread, "Well?"), submit, release);
+            assert_eq!(now(&cso, &draft).await, submitted);
+        })
+    });
+}
+
+fn staged(test: impl for<'a> FnOnce(&'a TestHub, &'a Place) -> LocalBoxFuture<'a, ()>) {
+    actix_web::rt::System::new().block_on(async {
+        let place = Place::prepare(Engine::Full).await;
+        let hub = TestHub::start(&place, &[("NEXUS__DATABASE__ACQUIRE_TIMEOUT", "60s")]).await;
+        let outcome = std::panic::AssertUnwindSafe(test(&hub, &place)).catch_unwind().await;
+        hub.stop().await;
+        place.remove().await;
+        if let Err(panic) = outcome {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+/// So many of the hub's transactions wait for locks.
+async fn blocked(place: &Place, count: i64) {
+    let mut database = sqlx::PgConnection::connect(&place.database_url()).await.unwrap();
+    eventually("they wait for locks", async || {
+        let sql = "select count(*) from pg_stat_activity \
+            where datname = current_database() and wait_event_type = 'Lock'";
+        let found: i64 = sqlx::query_scalar(sql).fetch_one(&mut database).await.unwrap();
+        found == count
+    })
+    .await;
 }
