@@ -5,6 +5,7 @@ mod events;
 mod gateway;
 mod instances;
 mod intake;
+mod interleaved;
 mod poison;
 mod rabbit;
 mod redelivery;

@@ -141,7 +141,7 @@ impl Listener<'_> {
     }
 
     #[expect(clippy::await_holding_refcell_ref, reason = "one test has it")]
-    async fn take(&self, patience: Duration) -> Option<LocalMessage> {
+    pub async fn take(&self, patience: Duration) -> Option<LocalMessage> {
         match self {
             Self::Twin(messages) => {
                 timeout(patience, messages.borrow_mut().recv()).await.ok().map(|message| message.unwrap())
