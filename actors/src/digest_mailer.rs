@@ -21,6 +21,7 @@ use crate::domain::delivery::RetryRule;
 use crate::domain::notice::Digest;
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
+use crate::measures::{DigestFate, Measures};
 use crate::port::{MAIL_CLAIM, Mail, MailOutcome, SendMail, send_mail};
 use crate::store::notifications::{ClaimDigest, DigestEnd, ListDigestsDue, NotificationStore, SettleDigest};
 
@@ -45,6 +46,7 @@ pub(crate) struct Mailing {
     pub notifications: Mailbox<NotificationStore>,
     pub server: Recipient<SendMail>,
     pub prepared: Arc<SetOnce<()>>,
+    pub measures: Measures,
     /// Held while digests are sent, and at the end for good.
     pub turn: Arc<Mutex<()>>,
 }
@@ -120,9 +122,13 @@ impl Mailing {
         let (user, id) = (digest.user_id, digest.id);
         let unknown = matches!(outcome, MailOutcome::Unknown { .. });
         let (reason, attempts) = match outcome {
-            MailOutcome::Sent => return (DigestEnd::Over, self.every),
+            MailOutcome::Sent => {
+                self.measures.digest(DigestFate::Sent);
+                return (DigestEnd::Over, self.every);
+            }
             MailOutcome::Failed { reason, permanent: true } => {
                 tracing::error!(%user, digest = %id, reason, "a digest is refused, and given up");
+                self.measures.digest(DigestFate::GivenUp);
                 return (DigestEnd::Over, self.every);
             }
             MailOutcome::NotTried { reason } => (reason, digest.attempts),
@@ -134,11 +140,13 @@ impl Mailing {
         };
         if unknown && attempts >= self.retry.max_attempts {
             tracing::error!(%user, digest = %id, reason, attempts, "a digest may not have arrived, and is given up");
+            self.measures.digest(DigestFate::GivenUp);
             return (DigestEnd::Over, self.every);
         }
         // A failure does not tell what became of it before.
         let in_doubt = digest.in_doubt || unknown;
         tracing::warn!(%user, digest = %id, reason, attempts, in_doubt, "a digest has to be sent again");
+        self.measures.digest(DigestFate::PutOff);
         let end = if in_doubt { DigestEnd::InDoubt { attempts } } else { DigestEnd::Released { attempts } };
         (end, self.retry.pause(attempts.max(1)))
     }

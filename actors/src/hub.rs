@@ -22,6 +22,7 @@ use crate::housekeeper::Housekeeper;
 use crate::inquiry_desk::InquiryDesk;
 use crate::intake_desk::IntakeDesk;
 use crate::mailbox::Mailbox;
+use crate::measures::MailboxMeasures;
 use crate::notifier::{Lines, Notifier, Pushing};
 use crate::outbox_relay::{OutboxRelay, Passing};
 use crate::port::Ports;
@@ -252,6 +253,7 @@ impl Hub {
                 caller: ports.webhooks.clone(),
                 prepared: Arc::clone(&storage.prepared),
                 due: Arc::clone(&storage.webhooks_due),
+                measures: storage.measures.clone(),
                 turn: Arc::default(),
             };
             let last = calling.clone().finish();
@@ -267,6 +269,7 @@ impl Hub {
                 notifications: notifications.clone(),
                 server,
                 prepared: Arc::clone(&storage.prepared),
+                measures: storage.measures.clone(),
                 turn: Arc::default(),
             };
             let last = mailing.clone().finish();
@@ -388,14 +391,14 @@ impl Hub {
         }
     }
 
-    /// Every actor's name with the number of messages it was sent and has not finished.
-    pub fn mailboxes(&self) -> Vec<(&'static str, usize)> {
-        macro_rules! in_flight {
+    /// One entry an actor that is sent messages.
+    pub fn mailboxes(&self) -> Vec<MailboxMeasures> {
+        macro_rules! measured {
             ($($mailbox:ident),+ $(,)?) => {
-                vec![$((self.$mailbox.actor(), self.$mailbox.in_flight())),+]
+                vec![$(self.$mailbox.measures()),+]
             };
         }
-        in_flight!(
+        measured!(
             customers,
             inquiries,
             responses,

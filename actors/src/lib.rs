@@ -16,6 +16,7 @@
 //! | [`assignment_balancer`] | who gets an inquiry; takes waiting ones up |
 //! | [`hub`] | starts and stops the tree of actors |
 //! | [`supervision`], [`mailbox`] | restarts after panics; bounded ways to an actor |
+//! | [`measures`] | what is counted, for the operator |
 //!
 //! Invariants:
 //! - A change of state, its audit entry, its outbox event and its idempotency key commit together or not at
@@ -41,6 +42,7 @@ pub mod hub;
 pub mod inquiry_desk;
 pub mod intake_desk;
 pub mod mailbox;
+pub mod measures;
 pub mod notifier;
 pub mod outbox_relay;
 pub mod port;

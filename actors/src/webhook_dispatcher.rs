@@ -24,6 +24,7 @@ use crate::domain::webhook::{
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
+use crate::measures::Measures;
 use crate::port::CallWebhook;
 use crate::store::webhooks::{ClaimMessages, GetWebhook, ListLanes, WebhookStore};
 use crate::store::{Commit, Write, Writer};
@@ -54,6 +55,7 @@ pub(crate) struct Calling {
     pub caller: Recipient<CallWebhook>,
     pub prepared: Arc<SetOnce<()>>,
     pub due: Arc<Notify>,
+    pub measures: Measures,
     /// Shared by calls under way, and at the end held for good.
     pub turn: Arc<RwLock<()>>,
 }
@@ -155,7 +157,9 @@ impl Calling {
             Ok(Err(_)) => Answer::None { error: "the hub's own caller died over it".to_owned() },
             Err(_) => Answer::None { error: "no answer in time".to_owned() },
         };
-        let duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let took = started.elapsed();
+        self.measures.called(&answer, took);
+        let duration_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         let now = self.clock.now();
         let after = message.answered(&answer, &self.rule, now);
         let failing_since = (!answer.is_success()).then(|| webhook.failing_since.unwrap_or(now));

@@ -63,7 +63,7 @@ pub async fn seal<B: MessageBody + 'static>(
         outcome.as_ref().map_or_else(|lost| lost.problem.status, |response| response.status().as_u16());
     let took = started.elapsed();
     if let Some(metrics) = metrics {
-        metrics.answered(method.as_str(), route, status, took);
+        metrics.answered(&method, route, status, took);
     }
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(%method, route, status, millis, "answered");

@@ -38,7 +38,7 @@ pub use cache::RedisCache;
 pub use limits::{Decision, RateLimiter};
 pub use lockout::Lockout;
 pub use password_rules::{MAX_PASSWORD, MIN_PASSWORD, Owner, check_password};
-pub use passwords::{Passwords, Verified};
+pub use passwords::{HashingLoad, Passwords, Verified};
 pub use random_text::{random_text, random_text_hash};
 pub use redis_link::RedisLink;
 pub use refresh::RefreshTokens;

@@ -30,6 +30,14 @@ pub struct Passwords {
     seats: Arc<Semaphore>,
     /// One for everyone hashing.
     cores: Arc<Semaphore>,
+    concurrency: usize,
+}
+
+/// Passwords under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashingLoad {
+    pub hashing: usize,
+    pub waiting: usize,
 }
 
 /// What came of verifying a password.
@@ -47,7 +55,14 @@ impl Passwords {
         Self {
             seats: Arc::new(Semaphore::new(concurrency + QUEUE)),
             cores: Arc::new(Semaphore::new(concurrency)),
+            concurrency,
         }
+    }
+
+    pub fn load(&self) -> HashingLoad {
+        let taken = (self.concurrency + QUEUE).saturating_sub(self.seats.available_permits());
+        let hashing = self.concurrency.saturating_sub(self.cores.available_permits());
+        HashingLoad { hashing, waiting: taken.saturating_sub(hashing) }
     }
 
     /// The password's hash in PHC string format, with a fresh salt.
@@ -193,6 +208,7 @@ mod tests {
         for verify in &mut waiting {
             assert!(futures_util::poll!(verify).is_pending());
         }
+        assert_eq!(passwords.load(), HashingLoad { hashing: 2, waiting: QUEUE });
         let refused = passwords.hash(PASSWORD.to_owned()).await;
         assert!(matches!(refused, Err(HubError::Overloaded { actor: "PasswordHasher" })));
         // A client that no longer waits makes room.

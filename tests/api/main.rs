@@ -23,6 +23,7 @@ mod idempotency;
 mod inquiries;
 mod lists;
 mod mail;
+mod metrics;
 mod openapi;
 mod origins;
 mod panics;

@@ -2,7 +2,7 @@
 
 mod failures;
 mod private;
-mod receiver;
+pub mod receiver;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -2,11 +2,12 @@
 
 use nexus_actors::domain::user::Role;
 use nexus_actors::store::Db;
+use nexus_actors::store::stats::ReadQueues;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool, Row, SqlitePool};
 
 use crate::harness::{Client, Engine, TestHub, id_of, path};
-use crate::{listening, statements};
+use crate::{heard, listening, statements};
 
 /// Requests and the index their rows come by: in their order where there is no second one, or else what finds them.
 const INDEXES: &[(&str, &str)] = &[
@@ -132,6 +133,44 @@ fn reads_a_table_whole(plan: &str) -> bool {
         })
     };
     plan.lines().any(|line| grows(line) && !line.contains(" COVERING INDEX "))
+}
+
+/// What is read for `GET /metrics`, by one of these indexes each.
+const QUEUES: &[&str] = &[
+    "responses_by_status",
+    "inquiries_waiting|inquiries_by_assignee_status",
+    "deliveries_by_status",
+    "webhook_messages_due",
+    "dead_letters_by_status",
+];
+
+#[test]
+fn queues_read_no_table_whole_embedded() {
+    listening(Engine::Embedded, &[], |hub| Box::pin(queues_read_no_table_whole(hub)));
+}
+
+#[test]
+fn queues_read_no_table_whole_full() {
+    listening(Engine::Full, &[], |hub| Box::pin(queues_read_no_table_whole(hub)));
+}
+
+async fn queues_read_no_table_whole(hub: &TestHub) {
+    let (admin, cso) = (hub.admin().await, hub.cso().await);
+    populate(hub, &admin, &cso).await;
+    heard().clear();
+    hub.app.hub.stats.ask(ReadQueues).await.unwrap();
+    let said = std::mem::take(&mut *heard());
+    let said: Vec<_> = said.iter().filter(|sql| sql.starts_with("select 'outbox'")).collect();
+    let [sql] = said.as_slice() else { panic!("{said:#?}") };
+    let plan = match &hub.app.hub.storage.db {
+        Db::Postgres(pool) => explained_by_postgres(pool, sql, false).await,
+        Db::Sqlite { reads, .. } => explained_by_sqlite(reads, sql).await,
+    };
+    assert!(!reads_a_table_whole(&plan), "{plan}");
+    for index in QUEUES {
+        let is_it = |word: &str| index.split('|').any(|index| index == word);
+        assert!(plan.split([' ', '\n']).any(is_it), "{index} is not used:\n{plan}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::db::Db;
 use crate::clock::new_id;
 use crate::error::HubResult;
+use crate::measures::Measures;
 
 /// How long a value may stay; bounds what an instance cut off from the cache can miss.
 pub const VALUE_TTL: Duration = Duration::from_secs(60);
@@ -178,6 +179,7 @@ pub struct Storage {
     pub news_due: Arc<Notify>,
     /// Told after a commit that endpoints are to be told of.
     pub webhooks_due: Arc<Notify>,
+    pub measures: Measures,
 }
 
 impl Storage {
@@ -192,6 +194,7 @@ impl Storage {
             mail_due: Arc::default(),
             news_due: Arc::default(),
             webhooks_due: Arc::default(),
+            measures: Measures::default(),
         }
     }
 

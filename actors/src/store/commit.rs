@@ -259,6 +259,7 @@ async fn run(storage: &Storage, commit: Commit) -> HubResult<()> {
     let outcome = tx.commit().await;
     storage.cache.release(&touched, hold).await;
     if outcome.is_ok() {
+        storage.measures.committed(&events);
         // A nudge: whoever waits also looks by itself from time to time.
         if !published.is_empty() {
             storage.outbox_waits.store(true, Ordering::SeqCst);

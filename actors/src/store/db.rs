@@ -4,7 +4,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions, Connection, PgPool, Pool, Postgres, Sqlite, SqlitePool, Transaction};
 use tracing::log::LevelFilter;
 
 use crate::error::{HubError, HubResult};
@@ -41,17 +41,22 @@ pub enum Db {
     },
 }
 
-/// Open connections.
+/// The connections of one pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
+    /// What they are for.
+    pub pool: &'static str,
     pub idle: u32,
     pub used: u32,
+    /// That may be open at a time.
+    pub most: u32,
 }
 
 impl Connections {
-    fn of(open: u32, idle: usize) -> Self {
-        let idle = u32::try_from(idle).unwrap_or(open).min(open);
-        Self { idle, used: open - idle }
+    fn of<D: sqlx::Database>(name: &'static str, pool: &Pool<D>) -> Self {
+        let open = pool.size();
+        let idle = u32::try_from(pool.num_idle()).unwrap_or(open).min(open);
+        Self { pool: name, idle, used: open - idle, most: pool.options().get_max_connections() }
     }
 }
 
@@ -187,11 +192,12 @@ impl Db {
         read!(self, |pool| sqlx::query("select 1").execute(pool).await.map(drop)).map_err(failed)
     }
 
-    pub fn connections(&self) -> Connections {
+    /// One entry a pool.
+    pub fn connections(&self) -> Vec<Connections> {
         match self {
-            Self::Postgres(pool) => Connections::of(pool.size(), pool.num_idle()),
+            Self::Postgres(pool) => vec![Connections::of("all", pool)],
             Self::Sqlite { reads, writes } => {
-                Connections::of(reads.size() + writes.size(), reads.num_idle() + writes.num_idle())
+                vec![Connections::of("reads", reads), Connections::of("writes", writes)]
             }
         }
     }

@@ -1,3 +1,5 @@
+mod queues;
+
 use std::collections::BTreeMap;
 
 use actix::{Handler, Message, ResponseFuture};
@@ -14,6 +16,8 @@ use crate::domain::inquiry::InquiryStatus;
 use crate::domain::response::ResponseStatus;
 use crate::domain::stats::{ApprovalQueue, CsoLoad, Inflow, Stats, StatsRange, Times, fairness};
 use crate::error::HubResult;
+
+pub use queues::{Queue, ReadQueues};
 
 store_actor!(
     /// Counts, and figures of a range.

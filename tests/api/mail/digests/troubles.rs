@@ -13,6 +13,7 @@ use super::{
 };
 use crate::harness::{Engine, PASSWORD, Place, TestHub, eventually, on_both_engines, run_instances};
 use crate::mail::server::{MailServer, Manner, TEXT};
+use crate::metrics::scrape;
 use crate::responses::{submitted, to};
 
 on_both_engines!(
@@ -117,6 +118,7 @@ async fn one_that_is_refused_is_given_up(hub: &TestHub, server: MailServer) {
     }
     let tried = server.commands().concat().matches("RCPT TO").count();
     assert_eq!(tried, 1);
+    assert_eq!(scrape(hub).await.value("nexus_digests_total", &[("outcome", "given_up")]), 1.0);
     server.behave(Manner::Accept);
     pass_and_mail(hub, 5 * MINUTE).await;
     let mails = mails(&server, &manager);
