@@ -1,6 +1,7 @@
 //! `GET /metrics`: what is told of a hub, and that it moves when its thing happens.
 
 mod figures;
+mod monitoring;
 mod scrape;
 
 use crate::harness::TestHub;
