@@ -27,12 +27,18 @@ pub struct Message {
 /// Publishes until everything is confirmed, over any number of reconnects.
 pub struct Publisher {
     url: String,
+    exchange: String,
     channel: Option<(Connection, Channel)>,
 }
 
 impl Publisher {
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), channel: None }
+        Self::with_prefix(url, "nexus")
+    }
+
+    /// To the hub whose `broker.prefix` it is.
+    pub fn with_prefix(url: &str, prefix: &str) -> Self {
+        Self { url: url.to_owned(), exchange: format!("{prefix}.inbound"), channel: None }
     }
 
     /// Returns when the broker has confirmed every message. What was not confirmed is published again, in order.
@@ -58,7 +64,7 @@ impl Publisher {
             let properties =
                 BasicProperties::default().with_delivery_mode(2).with_message_id(message.id.as_str().into());
             let confirm = channel.basic_publish(
-                "nexus.inbound".into(),
+                self.exchange.as_str().into(),
                 message.routing_key.into(),
                 options,
                 message.body.as_bytes(),
@@ -96,7 +102,7 @@ impl Publisher {
     }
 }
 
-async fn connect(url: &str) -> Outcome<Connection> {
+pub async fn connect(url: &str) -> Outcome<Connection> {
     Ok(timeout(PATIENCE, Connection::connect(url, ConnectionProperties::default())).await??)
 }
 

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ const ADMIN: &str = "admin@example.com";
 /// Also for what must survive a restart of every server.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The release binary as a process, on a port that it keeps over restarts.
+/// The binary as a process, on a port that it keeps over restarts.
 pub struct Hub {
     variables: Vec<(String, String)>,
     directory: tempfile::TempDir,
@@ -26,12 +26,18 @@ pub struct Hub {
 
 impl Hub {
     pub fn new(services: &Services) -> Outcome<Self> {
-        let port = free_port()?;
-        let variables = [
-            ("PORT", port.to_string()),
+        Self::with(&[
             ("DATABASE_URL", services.database_url()),
             ("REDIS_URL", services.redis_url()),
             ("AMQP_URL", services.amqp_url()),
+        ])
+    }
+
+    /// With limits that no bench reaches, and these settings.
+    pub fn with(more: &[(&str, String)]) -> Outcome<Self> {
+        let port = free_port()?;
+        let variables = [
+            ("PORT", port.to_string()),
             ("RATE_LIMIT_LIMIT", "100000000".to_owned()),
             ("NEXUS__RATE_LIMIT__LOGIN_LIMIT", "100000000".to_owned()),
             ("JWT_EXPIRATION", "2h".to_owned()),
@@ -40,7 +46,8 @@ impl Hub {
             ("BOOTSTRAP_ADMIN_EMAIL", ADMIN.to_owned()),
             ("BOOTSTRAP_ADMIN_PASSWORD", PASSWORD.to_owned()),
         ];
-        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let variables = variables.into_iter().chain(more.iter().cloned());
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).collect();
         let base = format!("http://127.0.0.1:{port}");
         Ok(Self { variables, directory: tempfile::tempdir()?, process: None, base, kills: 0 })
     }
@@ -77,6 +84,23 @@ impl Hub {
             let _ = process.kill();
             let _ = process.wait();
         }
+    }
+
+    /// SIGTERM; how long it took to end, and whether it ended well.
+    pub async fn stop(&mut self) -> Outcome<(Duration, bool)> {
+        let Some(process) = &mut self.process else { return Err("no hub to stop".into()) };
+        let pid = process.id().to_string();
+        if !Command::new("kill").args(["-TERM", &pid]).status()?.success() {
+            return Err("the hub was gone before it was stopped".into());
+        }
+        let mut status = None;
+        let took = until("the hub has ended", PATIENCE, async || {
+            status = process.try_wait().ok().flatten();
+            status.is_some()
+        })
+        .await?;
+        self.process = None;
+        Ok((took, status.is_some_and(|status| status.success())))
     }
 
     /// Memory of the process that is in RAM.
@@ -122,7 +146,7 @@ fn binary() -> PathBuf {
 /// killed in between does nothing twice.
 #[derive(Clone)]
 pub struct Person {
-    base: String,
+    pub base: String,
     http: reqwest::Client,
     pub token: String,
     pub id: Uuid,
@@ -150,16 +174,21 @@ impl Person {
         Self::sign_in(&self.base, email).await
     }
 
+    /// The same session, at another instance.
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
+    /// One request, to be sent once.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(&self.token)
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Outcome<Value> {
         let key = Uuid::new_v4().to_string();
         let begun = std::time::Instant::now();
         loop {
-            let request = self
-                .http
-                .post(format!("{}/api/v1{path}", self.base))
-                .bearer_auth(&self.token)
-                .header("Idempotency-Key", &key)
-                .json(&body);
+            let request = self.request(Method::POST, path).header("Idempotency-Key", &key).json(&body);
             match request.send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(answer.json().await?),
                 Ok(answer) if !may_pass(answer.status()) => {

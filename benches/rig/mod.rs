@@ -3,9 +3,11 @@
 
 #![expect(dead_code, reason = "each bench uses a part")]
 
+pub mod figures;
 pub mod gateway;
 pub mod hub;
 pub mod services;
+pub mod soak;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

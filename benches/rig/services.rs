@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -25,7 +26,7 @@ pub struct Services {
     redis: Server,
     rabbitmq: Server,
     /// Last: a server whose directory is gone does not end.
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 struct Postgres {
@@ -53,7 +54,7 @@ impl Services {
         redis.start().await?;
         let mut rabbitmq = rabbitmq(directory.path())?;
         rabbitmq.start().await?;
-        Ok(Self { postgres, redis, rabbitmq, _directory: directory })
+        Ok(Self { postgres, redis, rabbitmq, directory })
     }
 
     /// Down, and up again.
@@ -63,6 +64,35 @@ impl Services {
             Service::Redis => self.redis.restart().await,
             Service::Rabbitmq => self.rabbitmq.restart().await,
         }
+    }
+
+    /// Down, until it is started again.
+    pub async fn stop(&mut self, service: Service) -> Outcome {
+        match service {
+            Service::Postgres => self.postgres.control(&["-m", "fast", "stop"]),
+            Service::Redis => self.redis.stop().await,
+            Service::Rabbitmq => self.rabbitmq.stop().await,
+        }
+    }
+
+    pub async fn start_again(&mut self, service: Service) -> Outcome {
+        match service {
+            Service::Postgres => self.postgres.control(&["start"]),
+            Service::Redis => self.redis.start().await,
+            Service::Rabbitmq => self.rabbitmq.start().await,
+        }
+    }
+
+    /// Whether RabbitMQ believes that it has no memory left; then it reads nothing from who publishes.
+    pub fn memory_alarm(&self, on: bool) -> Outcome {
+        let home = self.directory.path().join("rabbitmq");
+        let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl");
+        command
+            .env("HOME", &home)
+            .env("RABBITMQ_CONF_ENV_FILE", home.join("env.conf"))
+            .args(["-n", &node(self.rabbitmq.port), "set_vm_memory_high_watermark"])
+            .arg(if on { "0.000001" } else { "0.4" });
+        run(&mut command)
     }
 
     pub fn database_url(&self) -> String {
@@ -144,11 +174,17 @@ impl Server {
     }
 
     async fn restart(&mut self) -> Outcome {
+        self.stop().await?;
+        self.start().await
+    }
+
+    async fn stop(&mut self) -> Outcome {
         self.terminate();
         if let Some(process) = &mut self.process {
             until("a server ends", PATIENCE, async || matches!(process.try_wait(), Ok(Some(_)))).await?;
         }
-        self.start().await
+        self.process = None;
+        Ok(())
     }
 
     fn terminate(&self) {
@@ -195,7 +231,7 @@ fn rabbitmq(directory: &Path) -> Outcome<Server> {
         // Where it leaves its dumps.
         .current_dir(&home)
         .env("HOME", &home)
-        .env("RABBITMQ_NODENAME", format!("nexus_rig_{port}@localhost"))
+        .env("RABBITMQ_NODENAME", node(port))
         .env("RABBITMQ_CONFIG_FILE", home.join("rabbitmq.conf"))
         .env("RABBITMQ_CONF_ENV_FILE", home.join("env.conf"))
         .env("RABBITMQ_DIST_PORT", free_port()?.to_string())
@@ -209,6 +245,18 @@ fn rabbitmq(directory: &Path) -> Outcome<Server> {
         .stderr(Stdio::null());
     // What is started is a script around the node.
     Ok(Server { command, process: None, port, pid_file: Some(home.join("pid")) })
+}
+
+/// The number that a query answers with.
+pub async fn count(database: &str, sql: &'static str) -> Outcome<usize> {
+    let mut connection = PgConnection::connect(database).await?;
+    let found: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(usize::try_from(found)?)
+}
+
+fn node(port: u16) -> String {
+    format!("nexus_rig_{port}@localhost")
 }
 
 fn newest_postgres() -> Outcome<PathBuf> {

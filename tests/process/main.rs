@@ -27,4 +27,5 @@ mod restarts;
 mod settings;
 mod stop;
 mod tls;
+#[expect(dead_code, reason = "shared with the faults")]
 mod wire;

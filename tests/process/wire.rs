@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,10 +14,20 @@ use tokio::net::TcpSocket;
 pub struct Wire {
     near: SocketAddr,
     far: SocketAddr,
-    frozen: Arc<AtomicBool>,
+    condition: Arc<Condition>,
     /// Keeps the near port while nothing is forwarded.
     kept: Option<TcpSocket>,
     forwarding: Option<Forwarding>,
+}
+
+/// What it is like to send something by a wire.
+#[derive(Default)]
+struct Condition {
+    frozen: AtomicBool,
+    /// Milliseconds added on the way to the server.
+    delay: AtomicU64,
+    /// Bytes the server has sent.
+    received: AtomicU64,
 }
 
 struct Forwarding {
@@ -38,7 +48,7 @@ impl Wire {
         let far = (url.host_str().unwrap(), url.port().unwrap_or(default));
         let far = far.to_socket_addrs().unwrap().next().unwrap();
         let (near, kept) = reserve();
-        Self { near, far, frozen: Arc::default(), kept: Some(kept), forwarding: None }
+        Self { near, far, condition: Arc::default(), kept: Some(kept), forwarding: None }
     }
 
     /// `url` by way of this wire.
@@ -53,12 +63,12 @@ impl Wire {
         let listener = self.kept.take().unwrap().listen(1024).unwrap().into_std().unwrap();
         listener.set_nonblocking(false).unwrap();
         let (over, streams) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        let (far, frozen) = (self.far, Arc::clone(&self.frozen));
+        let (far, condition) = (self.far, Arc::clone(&self.condition));
         let acceptor = thread::spawn({
             let (over, streams) = (Arc::clone(&over), Arc::clone(&streams));
             move || {
                 while let (Ok((near, _)), false) = (listener.accept(), over.load(Ordering::SeqCst)) {
-                    connect(near, far, &frozen, &streams);
+                    connect(near, far, &condition, &streams);
                 }
             }
         });
@@ -89,7 +99,17 @@ impl Wire {
 
     /// Frozen, every connection stands and nothing comes through.
     pub fn freeze(&self, frozen: bool) {
-        self.frozen.store(frozen, Ordering::SeqCst);
+        self.condition.frozen.store(frozen, Ordering::SeqCst);
+    }
+
+    /// From now on whatever is sent arrives at the server this much later.
+    pub fn slow_down(&self, delay: Duration) {
+        self.condition.delay.store(u64::try_from(delay.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Bytes that the server has sent so far.
+    pub fn received(&self) -> u64 {
+        self.condition.received.load(Ordering::SeqCst)
     }
 }
 
@@ -116,20 +136,26 @@ fn keep(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-fn connect(near: TcpStream, far: SocketAddr, frozen: &Arc<AtomicBool>, streams: &Mutex<Vec<TcpStream>>) {
-    let far = TcpStream::connect(far).unwrap();
-    for (from, to) in [(&near, &far), (&far, &near)] {
+fn connect(near: TcpStream, far: SocketAddr, condition: &Arc<Condition>, streams: &Mutex<Vec<TcpStream>>) {
+    // A server that is gone looks the same from here.
+    let Ok(far) = TcpStream::connect(far) else { return };
+    for (from, to, is_answer) in [(&near, &far, false), (&far, &near, true)] {
         let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-        let frozen = Arc::clone(frozen);
-        thread::spawn(move || pump(from, to, &frozen));
+        let condition = Arc::clone(condition);
+        thread::spawn(move || pump(from, to, is_answer, &condition));
     }
     streams.lock().unwrap().extend([near, far]);
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, frozen: &AtomicBool) {
+fn pump(mut from: TcpStream, mut to: TcpStream, is_answer: bool, condition: &Condition) {
     let mut bytes = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        while frozen.load(Ordering::SeqCst) {
+        if is_answer {
+            condition.received.fetch_add(count as u64, Ordering::SeqCst);
+        } else {
+            thread::sleep(Duration::from_millis(condition.delay.load(Ordering::SeqCst)));
+        }
+        while condition.frozen.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(5));
         }
         if to.write_all(&bytes[..count]).is_err() {

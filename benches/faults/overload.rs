@@ -1,0 +1,84 @@
+//! Ten times as many requests at once as the hub admits.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use reqwest::Method;
+
+use crate::load::{Sent, millis, percentile, read, send};
+use crate::rig::Outcome;
+use crate::rig::figures::Figures;
+use crate::rig::hub::{Hub, Person, ready};
+use crate::stage::{Stage, customer, limit};
+
+/// After which who was refused comes again: sooner than `Retry-After` asks.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Messages an actor admits; few, so that ten times as many clients fit this machine.
+const ADMITTED: usize = 32;
+const GROWTH: f64 = 64.0 * 1024.0 * 1024.0;
+const REFUSED_WITHIN: Duration = Duration::from_millis(50);
+
+/// Row 7.
+pub async fn sheds(stage: &mut Stage) -> Outcome<Figures> {
+    let lasting = stage.seconds(8, 60);
+    let mut variables = stage.place().await?.variables();
+    variables.push(("NEXUS__ACTORS__MAILBOX_CAPACITY", ADMITTED.to_string()));
+    let mut hub = Hub::with(&variables)?;
+    hub.start()?;
+    ready(&hub.base).await?;
+    let admin = Person::admin(&hub.base).await?;
+    let before = read(&admin, "/customers?limit=1").await?["meta"]["total"].as_u64().unwrap_or_default();
+    // Memory once everything has been used, with as many as are admitted.
+    let (warm, _) = offer(&admin, ADMITTED, Duration::from_secs(3), &hub).await?;
+    let resident = hub.resident_bytes().ok_or("no memory figure")?;
+    let (sent, peak) = offer(&admin, ADMITTED * 10, lasting, &hub).await?;
+    let after = read(&admin, "/customers?limit=1").await?["meta"]["total"].as_u64().unwrap_or_default();
+    let with = |status: u16| sent.iter().filter(move |sent| sent.status == status);
+    let (made, refused) = (with(201).count(), with(503).count());
+    let made_warm = warm.iter().filter(|sent| sent.status == 201).count();
+    let times: Vec<_> = with(503).map(|sent| sent.took).collect();
+    let mut figures = Figures::default();
+    figures.note(format!(
+        "{} clients for {} s where {ADMITTED} are admitted: {made} made, {refused} refused",
+        ADMITTED * 10,
+        lasting.as_secs()
+    ));
+    figures.equal("neither", sent.len() - made - refused, 0);
+    figures.hold("some refused", refused > 0);
+    figures.equal("without Retry-After", with(503).filter(|sent| !sent.retry_after).count(), 0);
+    let p99 = percentile(&times, 99);
+    figures.hold(format!("refused at p99 {}", millis(p99)), p99 <= limit(REFUSED_WITHIN));
+    let growth = peak - resident;
+    figures.hold(format!("RSS grew {:.0} MiB", growth.max(0.0) / 1_048_576.0), growth <= GROWTH);
+    let there = usize::try_from(after - before)?;
+    figures.equal("accepted and there", there, made + made_warm);
+    Ok(figures)
+}
+
+/// Clients that each send the next request when the one before is answered, or a pause after it was refused; and the
+/// most memory the hub had.
+async fn offer(admin: &Person, clients: usize, lasting: Duration, hub: &Hub) -> Outcome<(Vec<Sent>, f64)> {
+    let begun = Instant::now();
+    let (sent, peak) = (RefCell::new(Vec::new()), Cell::new(0.0_f64));
+    let clients = try_join_all((0..clients).map(|_| async {
+        while begun.elapsed() < lasting {
+            let answer = send(admin.request(Method::POST, "/customers").json(&customer())).await;
+            let refused = answer.status == 503;
+            sent.borrow_mut().push(answer);
+            if refused {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Outcome::Ok(())
+    }));
+    let watch = async {
+        while begun.elapsed() < lasting {
+            peak.set(peak.get().max(hub.resident_bytes().ok_or("no memory figure")?));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Outcome::Ok(())
+    };
+    futures_util::try_join!(clients, watch)?;
+    Ok((sent.into_inner(), peak.get()))
+}
