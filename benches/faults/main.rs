@@ -18,6 +18,7 @@ mod cancelled;
 mod frozen;
 mod kills;
 mod load;
+mod operators;
 mod orders;
 mod overload;
 mod rolling;
@@ -72,6 +73,16 @@ const ROWS: &[Row] = &[
     },
     Row { number: 16, promise: "SQLite: kills, full disk", run: |stage| Box::pin(sqlite::faults(stage)) },
     Row { number: 17, promise: "start with any service down", run: |stage| Box::pin(starts::without(stage)) },
+    Row {
+        number: 18,
+        promise: "a backup under load restores",
+        run: |stage| Box::pin(operators::backups(stage)),
+    },
+    Row {
+        number: 19,
+        promise: "instances that start at once",
+        run: |stage| Box::pin(operators::starts_at_once(stage)),
+    },
 ];
 
 fn main() {

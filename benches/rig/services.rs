@@ -83,6 +83,11 @@ impl Services {
         }
     }
 
+    /// One of PostgreSQL's own programs.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.postgres.programs.join(name)
+    }
+
     /// Whether RabbitMQ believes that it has no memory left; then it reads nothing from who publishes.
     pub fn memory_alarm(&self, on: bool) -> Outcome {
         let home = self.directory.path().join("rabbitmq");
