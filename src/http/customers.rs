@@ -16,8 +16,8 @@ use super::access::{PathId, Target, after_permission};
 use super::body::Body;
 use super::conditional::{changed, created, found};
 use super::openapi::{
-    ActionProblems, EntityWriteProblems, Id, IdempotencyKey, IfMatch, IfNoneMatch, ListProblems, Paging,
-    ReadProblems, WriteProblems,
+    ActionProblems, AssignedTo, EntityWriteProblems, Id, IdempotencyKey, IfMatch, IfNoneMatch, ListProblems,
+    Paging, ReadProblems, WriteProblems,
 };
 use super::problem::{HttpError, Problem};
 use super::query::{Listing, Query};
@@ -46,7 +46,7 @@ pub struct CustomerAssignee {
         Paging,
         ("q" = Option<String>, Query, description = "Words that each begin some word of names, email or company"),
         ("status" = Option<nexus_actors::domain::customer::CustomerStatus>, Query),
-        ("assignedTo" = Option<String>, Query, description = "A user's id, `me` or `none`"),
+        AssignedTo,
         ("createdFrom" = Option<String>, Query, format = DateTime, description = "Inclusive"),
         ("createdTo" = Option<String>, Query, format = DateTime, description = "Exclusive"),
     ),

@@ -31,7 +31,10 @@ pub struct TakenIn {
 /// for which the `Idempotency-Key` stands in where there is none.
 #[utoipa::path(post, path = "/api/v1/inbound/{channel}", tag = "gateways",
     security(("bearer" = []), ("apiKey" = [])),
-    params(("channel" = String, Path, description = "Such as email or chat"), IdempotencyKey),
+    params(
+        ("channel" = String, Path, pattern = "^[a-z][a-z0-9_-]{0,31}$", description = "Such as email or chat"),
+        IdempotencyKey,
+    ),
     request_body = InboundMessage,
     responses((status = 201, body = TakenIn, description = "Taken in"),
         (status = 200, body = TakenIn, description = "Taken in before"),

@@ -4,7 +4,9 @@ use nexus_actors::desk::permit;
 use nexus_actors::domain::Principal;
 use nexus_actors::domain::assignment::Assignment;
 use nexus_actors::domain::event::EntityType;
-use nexus_actors::domain::inquiry::{ConversationMessage, Inquiry, InquiryInput, InquiryStatus, NewInquiry};
+use nexus_actors::domain::inquiry::{
+    ConversationMessage, Inquiry, InquiryInput, InquiryStatus, NewInquiry, Priority,
+};
 use nexus_actors::domain::page::Page;
 use nexus_actors::domain::policy::Action;
 use nexus_actors::inquiry_desk::{AssignInquiry, Assignee, CreateInquiry, MoveInquiry, ReplaceInquiry};
@@ -19,8 +21,8 @@ use super::access::{PathId, Target, after_permission};
 use super::body::Body;
 use super::conditional::{changed, created, found};
 use super::openapi::{
-    ActionProblems, EntityWriteProblems, Id, IdempotencyKey, IfMatch, IfNoneMatch, ListProblems, Paging,
-    ReadProblems, WriteProblems,
+    ActionProblems, AssignedTo, EntityWriteProblems, Id, IdempotencyKey, IfMatch, IfNoneMatch, ListProblems,
+    Paging, ReadProblems, WriteProblems,
 };
 use super::problem::{HttpError, Problem};
 use super::query::{Listing, Query};
@@ -70,12 +72,14 @@ impl InquiryAssignee {
     params(
         Paging,
         ("q" = Option<String>, Query, description = "Words that each begin some word of subject or message"),
-        ("status" = Option<String>, Query, description = "One or more statuses, separated by commas"),
-        ("priority" = Option<String>, Query, description = "One or more priorities, separated by commas"),
+        ("status" = Option<Vec<InquiryStatus>>, Query, style = Form, explode = false, min_items = 1,
+            description = "One or more statuses, separated by commas"),
+        ("priority" = Option<Vec<Priority>>, Query, style = Form, explode = false, min_items = 1,
+            description = "One or more priorities, separated by commas"),
         ("category" = Option<String>, Query),
         ("channel" = Option<String>, Query),
         ("customerId" = Option<Uuid>, Query),
-        ("assignedTo" = Option<String>, Query, description = "A user's id, `me` or `none`"),
+        AssignedTo,
         ("createdFrom" = Option<String>, Query, format = DateTime, description = "Inclusive"),
         ("createdTo" = Option<String>, Query, format = DateTime, description = "Exclusive"),
     ),

@@ -3,6 +3,9 @@
 use actix_web::{HttpResponse, web};
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::SortOrder;
+use nexus_actors::store;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
@@ -48,7 +51,7 @@ use crate::asyncapi;
     ),
     // Those that only parameters refer to; the rest is found by itself.
     components(schemas(EntityType, SortOrder)),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Sorts),
 )]
 struct Document;
 
@@ -64,6 +67,43 @@ impl Modify for Bearer {
         components.add_security_scheme("apiKey", api_key);
         let ticket = SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("ticket")));
         components.add_security_scheme("ticket", ticket);
+    }
+}
+
+/// What each list can be sorted by.
+struct Sorts;
+
+impl Modify for Sorts {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let lists = [
+            ("api-keys", store::api_keys::SORTS),
+            ("audit", store::audit::SORTS),
+            ("customers", store::customers::SORTS),
+            ("dead-letters", store::dead_letters::SORTS),
+            ("deliveries", store::deliveries::SORTS),
+            ("inquiries", store::inquiries::SORTS),
+            ("inquiries/{id}/assignments", store::inquiries::TOLD),
+            ("inquiries/{id}/messages", store::inquiries::TOLD),
+            ("notifications", store::notifications::SORTS),
+            ("responses", store::responses::SORTS),
+            ("responses/{id}/history", store::responses::HISTORY_SORTS),
+            ("users", store::users::SORTS),
+            ("webhooks", store::webhooks::SORTS),
+            ("webhooks/{id}/attempts", store::webhooks::SORTS),
+        ];
+        for (path, sorts) in lists {
+            let operation = document.paths.paths.get_mut(&format!("/api/v1/{path}"));
+            let parameters = operation.and_then(|item| item.get.as_mut()?.parameters.as_mut());
+            for parameter in parameters.into_iter().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.name == "sortBy"
+                {
+                    let names = sorts.iter().map(|sort| sort.name);
+                    let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+                    parameter.schema = Some(names.into());
+                }
+            }
+        }
     }
 }
 
@@ -102,6 +142,18 @@ pub struct Paging {
 }
 
 #[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the derive alone")]
+pub struct AssignedTo {
+    /// A user's id, `me` or `none`.
+    #[param(
+        rename = "assignedTo",
+        pattern = "^(me|none|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"
+    )]
+    assigned_to: Option<String>,
+}
+
+#[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "read by the derive alone")]
 pub struct Id {
@@ -113,7 +165,7 @@ pub struct Id {
 #[expect(dead_code, reason = "read by the derive alone")]
 pub struct IfMatch {
     /// The ETag of the version the change is meant for.
-    #[param(rename = "If-Match", example = "\"3\"")]
+    #[param(rename = "If-Match", nullable = false, pattern = r#"^(\*|(W/)?"[^"]*")$"#, example = "\"3\"")]
     if_match: Option<String>,
 }
 
@@ -122,7 +174,7 @@ pub struct IfMatch {
 #[expect(dead_code, reason = "read by the derive alone")]
 pub struct IfNoneMatch {
     /// The ETag of the version the client has.
-    #[param(rename = "If-None-Match", example = "\"3\"")]
+    #[param(rename = "If-None-Match", nullable = false, example = "\"3\"")]
     if_none_match: Option<String>,
 }
 
@@ -131,7 +183,7 @@ pub struct IfNoneMatch {
 #[expect(dead_code, reason = "read by the derive alone")]
 pub struct IdempotencyKey {
     /// Sent again with the same key, the request is answered as the first time.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    #[param(rename = "Idempotency-Key", nullable = false, min_length = 1, max_length = 255)]
     idempotency_key: Option<String>,
 }
 

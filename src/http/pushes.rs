@@ -34,7 +34,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 /// (or `after`) what was missed comes first. A comment every 15 s is the heartbeat.
 #[utoipa::path(get, path = "/api/v1/events", tag = "notifications", security(("bearer" = []), ("ticket" = [])),
     params(
-        ("Last-Event-ID" = Option<i64>, Header, description = "The last notification you have"),
+        ("Last-Event-ID" = Option<i64>, Header, nullable = false, description = "The last notification you have"),
         ("after" = Option<i64>, Query, description = "The same, where headers cannot be sent"),
     ),
     responses((status = 200, body = Notification, content_type = "text/event-stream"), CommonProblems))]

@@ -133,7 +133,10 @@ impl Params {
         match self.values.get(name).map(String::as_str) {
             Some("me") => Ok(Some(AssigneeFilter::User(caller.user_id))),
             Some("none") => Ok(Some(AssigneeFilter::Nobody)),
-            _ => Ok(self.id(name)?.map(AssigneeFilter::User)),
+            _ => {
+                let id = self.parsed(name, "a UUID, me or none", |text| Uuid::parse_str(text).ok())?;
+                Ok(id.map(AssigneeFilter::User))
+            }
         }
     }
 

@@ -151,6 +151,31 @@ fn values_of_enumerations_are_as_they_are_sent() {
     assert_eq!(resolve(&document, schema)["enum"], json!(["asc", "desc"]), "{schema}");
 }
 
+#[test]
+fn a_list_says_what_it_can_be_sorted_by() {
+    let document = document();
+    let reads = document["paths"].as_object().unwrap().values().filter_map(|item| item.get("get"));
+    let parameters = reads.filter_map(|operation| operation["parameters"].as_array()).flatten();
+    let sorts: Vec<_> = parameters.filter(|one| one["name"] == "sortBy").collect();
+    assert_eq!(sorts.len(), operations().iter().filter(|one| one.is_list()).count());
+    for sort in sorts {
+        assert!(sort["schema"]["enum"].as_array().is_some_and(|names| !names.is_empty()), "{sort}");
+    }
+}
+
+/// The document knows one schema for each name: of two types of one name, one would be described as the other.
+#[test]
+fn types_of_one_name_in_the_code_have_a_name_each_in_the_document() {
+    let document = document();
+    for (name, field) in
+        [("ConsideredCso", "finding"), ("ConsideredPolicy", "conditions"), ("CheckedCondition", "holds")]
+    {
+        let schema = &document["components"]["schemas"][name];
+        assert!(schema["properties"][field].is_object(), "{name}: {schema}");
+    }
+    assert_eq!(document["components"]["schemas"]["Check"]["enum"], json!(["up", "degraded", "down"]));
+}
+
 async fn the_document_is_served_as_it_is_printed(hub: &TestHub) {
     let served = hub.anonymous().get("//api-docs/openapi.json").await;
     assert!(served.header("content-type").starts_with("application/json"));

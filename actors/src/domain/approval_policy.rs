@@ -92,6 +92,7 @@ pub struct Explanation {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConsideredPolicy)]
 pub struct Considered {
     pub policy: String,
     pub matches: bool,
@@ -101,6 +102,7 @@ pub struct Considered {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = CheckedCondition)]
 pub struct Check {
     pub condition: Condition,
     pub wanted: Vec<String>,

@@ -56,6 +56,7 @@ text_enum!(
 /// One candidate's place in a stored decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ConsideredCso)]
 pub struct Considered {
     pub user_id: Uuid,
     pub open_inquiries: i64,
