@@ -100,7 +100,10 @@ fn database(directory: &Path) -> PathBuf {
 async fn integrity(directory: &Path) -> Outcome<String> {
     let mut connection =
         SqliteConnection::connect(&format!("sqlite://{}", database(directory).display())).await?;
-    Ok(sqlx::query_scalar("pragma integrity_check").fetch_one(&mut connection).await?)
+    let found = sqlx::query_scalar("pragma integrity_check").fetch_one(&mut connection).await?;
+    // A file that is still open would keep its disk mounted.
+    connection.close().await?;
+    Ok(found)
 }
 
 /// A customer with some weight. The status, and whether `Retry-After` came, where it was refused.
