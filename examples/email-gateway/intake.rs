@@ -3,24 +3,12 @@
 use std::path::Path;
 use std::{fs, io};
 
-use mail_parser::MessageParser;
-use nexus_actors::domain::channel::InboundMessage;
 use serde::Serialize;
 use tracing::{info, warn};
 
-use crate::bounce::DeliveryFailed;
 use crate::maildir::{Folder, Maildir};
 use crate::publisher::{Message, PublishError, Publisher};
-use crate::{automatic, bounce, charset, mail};
-
-/// What a mail is to the hub.
-#[derive(Debug)]
-pub enum Reading {
-    Inquiry { message_id: String, message: Box<InboundMessage> },
-    Bounce { message_id: String, report: DeliveryFailed },
-    Ignored(String),
-    Rejected(String),
-}
+use crate::reading::{Reading, read};
 
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
@@ -67,24 +55,6 @@ pub async fn take_in(
         maildir.file_away(&path, folder)?;
     }
     Ok(())
-}
-
-pub fn read(raw: &[u8], own: &[String]) -> Reading {
-    let readable = charset::with_utf8_headers(raw);
-    let Some(mail) = MessageParser::default().parse(&readable) else {
-        return Reading::Rejected("not a mail".to_owned());
-    };
-    let message_id = mail::message_id(&mail, raw);
-    if let Some(report) = bounce::failed_delivery(&mail) {
-        return Reading::Bounce { message_id, report };
-    }
-    if let Some(reason) = automatic::reason(&mail, own) {
-        return Reading::Ignored(reason);
-    }
-    match mail::inquiry(&mail, message_id.clone()) {
-        Ok(message) => Reading::Inquiry { message_id, message: Box::new(message) },
-        Err(reason) => Reading::Rejected(reason),
-    }
 }
 
 /// `None` where the file is gone: another program moved it.

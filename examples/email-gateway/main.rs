@@ -12,6 +12,7 @@ mod intake;
 mod mail;
 mod maildir;
 mod publisher;
+mod reading;
 mod reply;
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use nexus_actors::domain::channel::InboundMessage;
 use serde_json::{Value, json};
 
-use crate::intake::{IntakeError, Reading, read, take_in};
+use crate::intake::{IntakeError, take_in};
 use crate::maildir::Maildir;
 use crate::publisher::{Message, PublishError, Publisher};
+use crate::reading::{Reading, read};
 
 const OWN: &str = "support@shop.example";
 

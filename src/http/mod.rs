@@ -23,7 +23,7 @@ mod notifications;
 pub mod openapi;
 mod problem;
 mod pushes;
-mod query;
+pub mod query;
 mod responses;
 mod signed;
 mod stats;

@@ -23,7 +23,7 @@ const MAX_MESSAGE_ID: usize = 900;
 
 /// # Errors
 /// Why this reply cannot be a mail at all. Trying again would not help.
-pub(super) fn compose(reply: &OutboundMessage, from: &Mailbox, now: Timestamp) -> Result<Message, String> {
+pub fn compose(reply: &OutboundMessage, from: &Mailbox, now: Timestamp) -> Result<Message, String> {
     let mut mail = begin((&reply.to.email, &reply.to.name), &reply.subject, reply.delivery_id, from, now)?;
     let answered = reply.external_id.as_deref().filter(|id| is_message_id(id));
     let thread = reply.thread_id.as_deref().filter(|id| is_message_id(id) && Some(*id) != answered);

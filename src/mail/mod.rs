@@ -14,7 +14,7 @@ use nexus_actors::supervision::Supervision;
 
 mod connections;
 mod delivery;
-mod message;
+pub mod message;
 mod settings;
 
 pub use settings::SmtpSettings;
