@@ -8,6 +8,7 @@ use tokio::sync::SetOnce;
 use tokio::time::{Instant, sleep};
 
 use crate::mailbox::Mailbox;
+use crate::outage::Outage;
 use crate::store::audit::{AuditStore, SealEntries};
 
 /// How often entries are looked for.
@@ -39,19 +40,15 @@ impl Actor for AuditSealer {
 impl Supervised for AuditSealer {}
 
 async fn run(audit: &Mailbox<AuditStore>) {
-    let (mut away, mut pause) = (false, EVERY);
+    let (mut outage, mut pause) = (Outage::of("audit entries stay unsealed"), EVERY);
     loop {
         sleep(pause).await;
         let begun = Instant::now();
         pause = EVERY;
         match audit.ask(SealEntries { limit: BATCH }).await {
             Ok(sealed) if sealed >= BATCH as u64 => pause = begun.elapsed() * REST,
-            Ok(_) => away = false,
-            Err(error) if away => tracing::debug!(%error, "audit entries stay unsealed"),
-            Err(error) => {
-                tracing::warn!(%error, "audit entries stay unsealed");
-                away = true;
-            }
+            Ok(_) => outage.over(),
+            Err(error) => outage.begun_or_going_on(&error),
         }
     }
 }

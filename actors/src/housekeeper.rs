@@ -60,21 +60,11 @@ impl Handler<KeepHouse> for Housekeeper {
 impl Housekeeper {
     async fn round(&self) {
         let now = self.clock.now();
-        if let Err(error) = self.idempotency.ask(ForgetKeys { now }).await {
-            tracing::warn!(%error, "old idempotency keys stay until the next round");
-        }
-        if let Err(error) = self.sessions.ask(ForgetSessions { now }).await {
-            tracing::warn!(%error, "old sessions stay until the next round");
-        }
-        if let Err(error) = self.notifications.ask(ForgetNotifications { now }).await {
-            tracing::warn!(%error, "old notifications stay until the next round");
-        }
-        if let Err(error) = self.tickets.ask(ForgetTickets { now }).await {
-            tracing::warn!(%error, "old tickets stay until the next round");
-        }
-        if let Err(error) = self.webhooks.ask(ForgetWebhookMessages { now }).await {
-            tracing::warn!(%error, "old webhook messages stay until the next round");
-        }
+        later("idempotency keys", self.idempotency.ask(ForgetKeys { now }).await);
+        later("sessions", self.sessions.ask(ForgetSessions { now }).await);
+        later("notifications", self.notifications.ask(ForgetNotifications { now }).await);
+        later("tickets", self.tickets.ask(ForgetTickets { now }).await);
+        later("webhook messages", self.webhooks.ask(ForgetWebhookMessages { now }).await);
         self.reconcile_loads().await;
     }
 
@@ -90,5 +80,12 @@ impl Housekeeper {
             }
             Err(error) => tracing::warn!(%error, "loads are not reconciled until the next round"),
         }
+    }
+}
+
+/// What could not be forgotten is tried again with the next round.
+fn later(what: &str, forgotten: HubResult<()>) {
+    if let Err(error) = forgotten {
+        tracing::warn!(%error, "old {what} stay until the next round");
     }
 }

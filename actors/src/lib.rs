@@ -44,6 +44,7 @@ pub mod intake_desk;
 pub mod mailbox;
 pub mod measures;
 pub mod notifier;
+mod outage;
 pub mod outbox_relay;
 pub mod port;
 pub mod redelivery;

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::domain::notification::Notification;
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
+use crate::outage::Outage;
 use crate::store::notifications::{
     LastNumber, NotificationStore, NumberNotifications, ReadNotifications, Told,
 };
@@ -154,17 +155,13 @@ impl Handler<Subscribe> for Notifier {
 
 impl Pushing {
     async fn run(&self) {
-        let mut away = false;
+        let mut outage = Outage::of("notifications wait");
         self.prepared.wait().await;
         loop {
             match self.pass_on().await {
                 Ok(true) => continue,
-                Ok(false) => away = false,
-                Err(error) if away => tracing::debug!(%error, "notifications keep waiting"),
-                Err(error) => {
-                    tracing::warn!(%error, "notifications wait");
-                    away = true;
-                }
+                Ok(false) => outage.over(),
+                Err(error) => outage.begun_or_going_on(&error),
             }
             let _ = timeout(self.look_every, self.due.notified()).await;
         }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::error::HubResult;
 use crate::mailbox::Mailbox;
+use crate::outage::Outage;
 use crate::port::Publish;
 use crate::store::outbox::{OutboxStore, Relay, Relayed};
 
@@ -46,20 +47,16 @@ impl Supervised for OutboxRelay {}
 impl Passing {
     async fn run(&self) {
         self.prepared.wait().await;
-        let mut away = false;
+        let mut outage = Outage::of("the outbox waits");
         loop {
             match self.pass_on().await {
                 // More may wait behind a full batch.
                 Ok(relayed) if relayed.published > 0 && relayed.found >= BATCH as usize => continue,
-                Ok(_) => away = false,
-                Err(error) if away => tracing::debug!(%error, "the outbox keeps waiting"),
-                Err(error) => {
-                    tracing::warn!(%error, "the outbox waits");
-                    away = true;
-                }
+                Ok(_) => outage.over(),
+                Err(error) => outage.begun_or_going_on(&error),
             }
             let _ = timeout(SWEEP, self.filled.notified()).await;
-            if away {
+            if outage.lasts() {
                 // Every commit nudges; a broker that is away need not be asked each time.
                 tokio::time::sleep(SWEEP).await;
             }

@@ -25,6 +25,7 @@ use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::measures::Measures;
+use crate::outage::Outage;
 use crate::port::CallWebhook;
 use crate::store::webhooks::{ClaimMessages, GetWebhook, ListLanes, WebhookStore};
 use crate::store::{Commit, Write, Writer};
@@ -76,22 +77,18 @@ impl Calling {
         self.prepared.wait().await;
         let mut lanes = FuturesUnordered::new();
         let mut busy: HashSet<Uuid> = HashSet::new();
-        let mut away = false;
+        let mut outage = Outage::of("webhooks wait");
         loop {
             match self.webhooks.ask(ListLanes { now: self.clock.now() }).await {
                 Ok(due) => {
-                    away = false;
+                    outage.over();
                     for id in due {
                         if busy.len() < LANES && busy.insert(id) {
                             lanes.push(self.lane(id));
                         }
                     }
                 }
-                Err(error) if away => tracing::debug!(%error, "webhooks keep waiting"),
-                Err(error) => {
-                    tracing::warn!(%error, "webhooks wait");
-                    away = true;
-                }
+                Err(error) => outage.begun_or_going_on(&error),
             }
             // A lane that has ended makes room, and its endpoint may have been told to wait for it.
             tokio::select! {
