@@ -18,6 +18,7 @@ use futures_util::future::LocalBoxFuture;
 use nexus_hub::broker::Topology;
 use serde_json::{Value, json};
 
+use crate::behind::rows;
 use crate::harness::{Client, Engine, Place, TestHub, amqp_url, path};
 use gateway::ChannelGateway;
 use rabbit::Rabbit;
@@ -109,4 +110,10 @@ impl Stage {
         assert_eq!(page["meta"]["total"], 1, "{page}");
         page["data"][0].clone()
     }
+}
+
+/// What still waits to be published.
+async fn unpublished(hub: &TestHub) -> i64 {
+    let counted: Vec<(i64,)> = rows(hub, "select count(*) from outbox").await;
+    counted[0].0
 }

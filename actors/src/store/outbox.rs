@@ -42,17 +42,6 @@ pub struct Relayed {
     pub published: usize,
 }
 
-/// How much waits, and since when.
-#[derive(Debug, Message)]
-#[rtype(result = "HubResult<Backlog>")]
-pub struct ReadBacklog;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backlog {
-    pub rows: i64,
-    pub oldest: Option<Timestamp>,
-}
-
 #[derive(FromRow)]
 struct Row {
     seq: i64,
@@ -72,19 +61,6 @@ impl Handler<Relay> for OutboxStore {
     fn handle(&mut self, Relay { broker, limit }: Relay, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move { relay(&db, &broker, limit).await })
-    }
-}
-
-impl Handler<ReadBacklog> for OutboxStore {
-    type Result = ResponseFuture<HubResult<Backlog>>;
-
-    fn handle(&mut self, _: ReadBacklog, _: &mut Self::Context) -> Self::Result {
-        let db = self.storage.db.clone();
-        Box::pin(async move {
-            const SQL: &str = "select count(*), min(created_at) from outbox";
-            let (rows, oldest) = read!(&db, |pool| query_as(SQL).fetch_one(pool).await).map_err(failed)?;
-            Ok(Backlog { rows, oldest })
-        })
     }
 }
 

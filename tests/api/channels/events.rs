@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use nexus_actors::store::outbox::ReadBacklog;
 use serde_json::{Value, json};
 
 use super::gateway::{Inbound, Listener, address, content};
-use super::{Stage, staged};
+use super::{Stage, staged, unpublished};
 use crate::harness::{TestHub, eventually, on_both_engines, path};
 
 on_both_engines!(
@@ -68,10 +67,7 @@ async fn the_way_of_a_reply_is_told_in_order(hub: &TestHub, stage: &Stage) {
     assert_eq!(of_type("inquiry.created")["data"]["customerId"], inquiry["customerId"]);
     let ids: HashSet<_> = told.iter().map(|event| event["id"].to_string()).collect();
     assert_eq!(ids.len(), told.len(), "each once");
-    eventually("nothing waits any more", async || {
-        hub.app.hub.outbox.ask(ReadBacklog).await.unwrap().rows == 0
-    })
-    .await;
+    eventually("nothing waits any more", async || unpublished(hub).await == 0).await;
 }
 
 async fn sign_ins_are_nobodys_business(hub: &TestHub, stage: &Stage) {

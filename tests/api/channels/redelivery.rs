@@ -1,10 +1,9 @@
 //! The twin keeps nothing, and loses nothing all the same.
 
-use nexus_actors::store::outbox::ReadBacklog;
 use serde_json::{Map, json};
 
 use super::gateway::{Inbound, Way, address, content};
-use super::{Stage, staged};
+use super::{Stage, staged, unpublished};
 use crate::harness::{Engine, TestHub, eventually};
 use nexus_hub::broker::LocalBroker;
 
@@ -44,7 +43,7 @@ fn what_was_handed_over_and_not_reported_comes_again_to_whoever_subscribes() {
                 stage.gateway.report("confirmed", json!({"deliveryId": one["deliveryId"]})).await;
             }
             stage.gateway.replies("email").await.silent().await;
-            assert_eq!(hub.app.hub.outbox.ask(ReadBacklog).await.unwrap().rows, 0);
+            assert_eq!(unpublished(hub).await, 0);
         })
     });
 }
@@ -78,8 +77,7 @@ fn a_subscriber_that_lags_too_far_behind_is_dropped_and_the_hub_goes_on() {
 }
 
 async fn published(hub: &TestHub) {
-    eventually("all is published", async || hub.app.hub.outbox.ask(ReadBacklog).await.unwrap().rows == 0)
-        .await;
+    eventually("all is published", async || unpublished(hub).await == 0).await;
 }
 
 #[test]
