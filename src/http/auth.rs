@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use self::attempt::{Attempt, throttle};
+use self::attempt::{Attempt, count, throttle};
 use super::access::{Target, after_permission};
 use super::body::Body;
 use super::conditional::{changed, created, found, never_stored};
@@ -311,11 +311,7 @@ pub async fn change_profile(state: State, signed: Signed, body: Body) -> Result<
 async fn verify_current(state: &HttpState, user_id: Uuid, password: String) -> Result<(), HttpError> {
     let limits = &state.settings.rate_limit;
     let now = state.hub.clock.now();
-    let decision =
-        state.limiter.check(&format!("password:{user_id}"), limits.login_limit, limits.login_ttl, now).await;
-    if !decision.allowed {
-        return Err(HttpError::RateLimited { retry_after: decision.reset });
-    }
+    count(state, &format!("password:{user_id}"), (limits.login_limit, limits.login_ttl), now).await?;
     let credentials = state.hub.users.ask(GetCredentials(user_id)).await?;
     let hash = credentials.map(|credentials| credentials.password_hash);
     if state.passwords.verify(password, hash).await?.ok {

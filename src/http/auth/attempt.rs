@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use nexus_actors::domain::Timestamp;
 use nexus_actors::domain::customer::email_key;
 
 use crate::http::HttpState;
@@ -20,12 +21,20 @@ pub(super) async fn throttle(state: &HttpState, request: &HttpRequest, email: &s
     let by_email = format!("login:email:{}", email_key(email));
     let now = state.hub.clock.now();
     for key in by_address.into_iter().chain([by_email]) {
-        let decision = state.limiter.check(&key, limits.login_limit, limits.login_ttl, now).await;
-        if !decision.allowed {
-            return Err(HttpError::RateLimited { retry_after: decision.reset });
-        }
+        count(state, &key, (limits.login_limit, limits.login_ttl), now).await?;
     }
     Ok(())
+}
+
+/// One more of what may be done so often in a window.
+pub(super) async fn count(
+    state: &HttpState,
+    key: &str,
+    (limit, window): (u32, Duration),
+    now: Timestamp,
+) -> Result<(), HttpError> {
+    let decision = state.limiter.check(key, limit, window, now).await;
+    if decision.allowed { Ok(()) } else { Err(HttpError::RateLimited { retry_after: decision.reset }) }
 }
 
 /// A sign-in under way. It counts as failed, for its email and for its address, until it has ended otherwise.
@@ -44,11 +53,7 @@ impl Attempt {
         let now = state.hub.clock.now();
         let address = address_of(request).map(|address| format!("login:failed:{address}"));
         if let Some(address) = &address {
-            let limit = limits.login_failures_by_address;
-            let decision = state.limiter.check(address, limit, ADDRESS_WINDOW, now).await;
-            if !decision.allowed {
-                return Err(HttpError::RateLimited { retry_after: decision.reset });
-            }
+            count(state, address, (limits.login_failures_by_address, ADDRESS_WINDOW), now).await?;
         }
         let attempt = Self { email: email_key(email), address };
         match state.lockout.begin(&attempt.email, limits.login_failures, now).await {
