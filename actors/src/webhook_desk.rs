@@ -138,15 +138,13 @@ impl Handler<DeleteWebhook> for WebhookDesk {
     fn handle(&mut self, DeleteWebhook { caller, id }: DeleteWebhook, _: &mut Self::Context) -> Self::Result {
         let desk = self.clone();
         Box::pin(async move {
-            let webhook = desk.managed(&caller, id).await?;
-            let at = desk.clock.now();
-            let gone = Webhook { is_enabled: false, ..webhook.touched(at) };
-            let event = event(&caller, EventType::WebhookDeleted, Some(&webhook), &gone);
-            match desk.writer.ask(Commit::new(Write::DeleteWebhook { id, at }, event)).await {
-                // Someone else deleted it at the same moment.
-                Err(HubError::Contended) => Err(HubError::NotFound(EntityType::Webhook)),
-                outcome => outcome,
-            }
+            settle(|| async {
+                let before = desk.managed(&caller, id).await?;
+                let gone = Webhook { is_enabled: false, ..before.touched(desk.clock.now()) };
+                let event = event(&caller, EventType::WebhookDeleted, Some(&before), &gone);
+                desk.writer.ask(Commit::new(Write::DeleteWebhook(gone), event)).await
+            })
+            .await
         })
     }
 }

@@ -16,7 +16,8 @@ use nexus_actors::store::customers::GetCustomer;
 use nexus_actors::store::inquiries::GetInquiry;
 use nexus_actors::store::responses::GetResponse;
 use nexus_actors::store::users::GetUser;
-use nexus_actors::{Hub, HubResult};
+use nexus_actors::store::webhooks::GetWebhook;
+use nexus_actors::{Hub, HubError, HubResult};
 use uuid::Uuid;
 
 use super::problem::HttpError;
@@ -30,6 +31,7 @@ pub enum Target {
     Inquiry(Uuid),
     Response(Uuid),
     User(Uuid),
+    Webhook(Uuid),
 }
 
 /// `outcome`, unless it is an error and the caller may not take `action` at all, which then comes first.
@@ -60,6 +62,11 @@ async fn check(hub: &Hub, principal: &Principal, action: Action, target: Target)
         Target::Response(id) => {
             let found = hub.responses.ask(GetResponse(id)).await?;
             permit(principal, action, EntityType::Response, found).map(drop)
+        }
+        Target::Webhook(id) => {
+            permit_any(principal, action)?;
+            let found = hub.webhooks.ask(GetWebhook(id)).await?;
+            found.map(drop).ok_or(HubError::NotFound(EntityType::Webhook))
         }
         Target::User(id) => {
             let found = hub.users.ask(GetUser(id)).await?;

@@ -103,13 +103,9 @@ pub async fn change(state: State, signed: Signed, id: PathId, body: Body) -> Res
     let rule = state.settings.webhooks.url_rule();
     let patch =
         body.parse().and_then(|patch: WebhookPatch| Ok(patch.validate(rule).map_err(HubError::Invalid)?));
-    let patch = match patch {
-        Ok(patch) => patch,
-        Err(error) => {
-            managed(&state, &signed, id).await?;
-            return Err(error);
-        }
-    };
+    let target = Target::Webhook(id.0);
+    let patch =
+        after_permission(&state.hub, signed.principal(), Action::ManageWebhooks, target, patch).await?;
     Ok(changed(&state.hub.webhook_desk.ask(ChangeWebhook { caller: signed.caller, id: id.0, patch }).await?))
 }
 

@@ -13,7 +13,7 @@ use awc::error::SendRequestError;
 use awc::http::header::{self, HeaderMap};
 use awc::{Client, Connector};
 use futures_util::StreamExt;
-use nexus_actors::domain::webhook::{Answer, MAX_ANSWER};
+use nexus_actors::domain::webhook::{Answer, MAX_ANSWER, is_private};
 use nexus_actors::port::CallWebhook;
 use nexus_actors::supervision::Supervision;
 use url::Url;
@@ -114,9 +114,9 @@ fn client(tls: &Arc<rustls::ClientConfig>, allow_private: bool) -> Client {
 
 async fn post(client: &Client, call: CallWebhook, allow_private: bool) -> Result<Answer, String> {
     let url = Url::parse(&call.url).map_err(|error| format!("the URL cannot be read: {error}"))?;
-    if !allow_private && let Some(refused) = url.host().and_then(|host| public_hosts::refuse(&host)) {
+    if !allow_private && url.host().is_some_and(|host| is_private(&host)) {
         // The client asks the resolver for names alone.
-        return Err(refused.to_string());
+        return Err(Refused.to_string());
     }
     let id = format!("msg_{}", call.id.simple());
     let timestamp = (call.at.millis() / 1000).to_string();

@@ -1,12 +1,11 @@
 //! Names resolved to addresses of the public Internet alone.
 
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use actix_tls::connect::Resolve;
 use futures_util::future::LocalBoxFuture;
 use nexus_actors::domain::webhook::is_public;
-use url::Host;
 
 /// Addresses that are not of the public Internet are left out; the connection is made to what remains.
 pub(super) struct PublicHosts;
@@ -34,16 +33,6 @@ fn public_only(found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refused> {
     let found_any = !found.is_empty();
     let public: Vec<_> = found.into_iter().filter(|address| is_public(address.ip())).collect();
     if public.is_empty() && found_any { Err(Refused) } else { Ok(public) }
-}
-
-/// For hosts that are addresses already.
-pub(super) fn refuse(host: &Host<&str>) -> Option<Refused> {
-    let address = match host {
-        Host::Ipv4(address) => IpAddr::V4(*address),
-        Host::Ipv6(address) => IpAddr::V6(*address),
-        Host::Domain(_) => return None,
-    };
-    (!is_public(address)).then_some(Refused)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::{Checks, FieldError, Timestamp};
 mod address;
 mod url_rule;
 
-pub use address::is_public;
+pub use address::{is_private, is_public};
 pub use url_rule::UrlRule;
 
 /// Stands for every event there is, and those to come.

@@ -143,10 +143,7 @@ pub enum Write {
         webhook: Webhook,
         secrets: Option<Vec<WebhookSecret>>,
     },
-    DeleteWebhook {
-        id: Uuid,
-        at: Timestamp,
-    },
+    DeleteWebhook(Webhook),
     /// A call and what it made of its message. `Contended` when somebody else has called it meanwhile.
     KeepAttempt {
         message: WebhookMessage,
@@ -384,8 +381,8 @@ async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
             webhooks::insert(work, webhook, secrets)),
         Write::UpdateWebhook { .. } => each!(run, Write::UpdateWebhook { webhook, secrets } =>
             webhooks::update(work, webhook, secrets.as_deref())),
-        Write::DeleteWebhook { .. } => {
-            each!(run, Write::DeleteWebhook { id, at } => webhooks::delete(work, *id, *at))
+        Write::DeleteWebhook(_) => {
+            each!(run, Write::DeleteWebhook(webhook) => webhooks::delete(work, webhook))
         }
         Write::KeepAttempt { .. } => each!(run, Write::KeepAttempt { message, attempt } =>
             webhooks::keep_attempt(work, message, attempt)),

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::Host;
+
 /// Blocks that are not globally reachable or stand for other addresses, by the IANA IPv4 Special-Purpose Address
 /// Registry (RFC 6890), with multicast and what is reserved: first address and prefix length.
 const NOT_PUBLIC_V4: &[(Ipv4Addr, u32)] = &[
@@ -31,6 +33,19 @@ const NOT_PUBLIC_V6: &[(Ipv6Addr, u32)] = &[
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 const GLOBAL_UNICAST: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+
+/// Whether the host can be seen not to be of the public Internet, without asking for its addresses.
+pub fn is_private(host: &Host<&str>) -> bool {
+    match host {
+        Host::Ipv4(address) => !is_public(IpAddr::V4(*address)),
+        Host::Ipv6(address) => !is_public(IpAddr::V6(*address)),
+        // RFC 6761, section 6.3.
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+    }
+}
 
 pub fn is_public(address: IpAddr) -> bool {
     match address {

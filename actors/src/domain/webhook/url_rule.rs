@@ -1,10 +1,8 @@
 //! Which URLs may be called at all. What a name resolves to is checked again with each call, as it may change.
 
-use std::net::IpAddr;
+use url::Url;
 
-use url::{Host, Url};
-
-use super::address::is_public;
+use super::address::is_private;
 use crate::domain::Checks;
 
 /// In bytes.
@@ -48,22 +46,9 @@ impl UrlRule {
             return Err("must not have a fragment");
         }
         let host = url.host().ok_or(FORM)?;
-        if !self.allow_private && is_within(&host) {
+        if !self.allow_private && is_private(&host) {
             return Err("must not name a private address");
         }
         Ok(url)
-    }
-}
-
-/// Whether the host can be seen not to be of the public Internet, without asking for its addresses.
-fn is_within(host: &Host<&str>) -> bool {
-    match host {
-        Host::Ipv4(address) => !is_public(IpAddr::V4(*address)),
-        Host::Ipv6(address) => !is_public(IpAddr::V6(*address)),
-        // RFC 6761, section 6.3.
-        Host::Domain(name) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
     }
 }
