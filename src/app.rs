@@ -23,7 +23,9 @@ use crate::bootstrap;
 use crate::broker::Broker;
 use crate::http::{HttpState, Metrics, application, connection, listed};
 use crate::mail::MailSender;
-use crate::sessions::{Lockout, Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens};
+use crate::sessions::{
+    Authenticators, Lockout, Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens,
+};
 use crate::settings::{BadSetting, DatabaseSettings, Settings};
 use crate::transport;
 use crate::webhooks::WebhookCaller;
@@ -105,6 +107,7 @@ impl App {
         let readiness = Readiness::default();
         let state = HttpState {
             tokens: Arc::new(tokens(&settings)?),
+            authenticators: Arc::new(authenticators(&settings)?),
             passwords: Passwords::new(settings.auth.hashing_concurrency),
             refresh_tokens: match &redis {
                 Some(link) => RefreshTokens::in_redis(link.clone()),
@@ -281,6 +284,7 @@ pub fn hub_settings(settings: &Settings, threads: usize) -> HubSettings {
         timers,
         digest_every: settings.approval.digest_every,
         policies: settings.approval.policies.clone().into(),
+        totp_required_for: settings.auth.totp_required_for.clone().into(),
         hands_out: true,
         accept_within: settings.assignment.accept_within,
         look_every: settings.push.look_every,
@@ -291,6 +295,13 @@ fn tokens(settings: &Settings) -> Result<Tokens, StartError> {
     let auth = &settings.auth;
     Tokens::new(&auth.jwt_secret, &auth.previous_jwt_secret, &auth.jwt_refresh_secret, auth.access_ttl)
         .map_err(|error| StartError::Setting { setting: "JWT_SECRET", problem: error.to_string() })
+}
+
+fn authenticators(settings: &Settings) -> Result<Authenticators, StartError> {
+    let auth = &settings.auth;
+    let key = if auth.totp_key.is_empty() { &auth.jwt_refresh_secret } else { &auth.totp_key };
+    Authenticators::new(key, &auth.previous_totp_key)
+        .map_err(|error| StartError::Setting { setting: "NEXUS__AUTH__TOTP_KEY", problem: error.to_string() })
 }
 
 fn cores_unless(set: usize) -> usize {

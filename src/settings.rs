@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use config::{Config, File, FileFormat, Map};
 use nexus_actors::domain::approval_policy::ApprovalPolicy;
+use nexus_actors::domain::user::Role;
 use serde::Deserialize;
 
 pub use self::refusal::{BadSetting, SettingsError};
 pub(crate) use self::values::duration;
-use self::values::list;
+use self::values::{list, parts};
 use self::variables::{NAMES, Variables};
 use crate::broker::BrokerSettings;
 use crate::mail::SmtpSettings;
@@ -108,6 +109,11 @@ pub struct AuthSettings {
     pub access_ttl: Duration,
     #[serde(deserialize_with = "duration")]
     pub refresh_ttl: Duration,
+    pub totp_key: String,
+    pub previous_totp_key: String,
+    /// Roles whose users may do nothing but set up a second factor until they have one.
+    #[serde(deserialize_with = "parts")]
+    pub totp_required_for: Vec<Role>,
     pub hashing_concurrency: usize,
 }
 
@@ -117,6 +123,7 @@ impl fmt::Debug for AuthSettings {
         f.debug_struct("AuthSettings")
             .field("access_ttl", &self.access_ttl)
             .field("refresh_ttl", &self.refresh_ttl)
+            .field("totp_required_for", &self.totp_required_for)
             .finish_non_exhaustive()
     }
 }
@@ -336,9 +343,15 @@ impl Settings {
         if self.is_production() {
             self.check_secret("JWT_SECRET", &self.auth.jwt_secret)?;
             self.check_secret("JWT_REFRESH_SECRET", &self.auth.jwt_refresh_secret)?;
-            if !self.auth.previous_jwt_secret.is_empty() {
-                // Tokens signed with it are still taken.
-                self.check_secret("NEXUS__AUTH__PREVIOUS_JWT_SECRET", &self.auth.previous_jwt_secret)?;
+            // Tokens signed with the former are still taken, and what is sealed with the latter is still read.
+            for (setting, secret) in [
+                ("NEXUS__AUTH__PREVIOUS_JWT_SECRET", &self.auth.previous_jwt_secret),
+                ("NEXUS__AUTH__TOTP_KEY", &self.auth.totp_key),
+                ("NEXUS__AUTH__PREVIOUS_TOTP_KEY", &self.auth.previous_totp_key),
+            ] {
+                if !secret.is_empty() {
+                    self.check_secret(setting, secret)?;
+                }
             }
             if self.auth.jwt_secret == self.auth.jwt_refresh_secret {
                 return refuse("JWT_REFRESH_SECRET", "must differ from JWT_SECRET");

@@ -47,6 +47,15 @@ fn the_plans_names_work() {
 }
 
 #[test]
+fn roles_that_take_a_second_factor_are_separated_by_commas() {
+    let required = |roles| load(&[("NEXUS__AUTH__TOTP_REQUIRED_FOR", roles)]);
+    assert_eq!(required("").unwrap().auth.totp_required_for, []);
+    assert_eq!(required("manager, admin").unwrap().auth.totp_required_for, [Role::Manager, Role::Admin]);
+    let refused = required("admin,boss").unwrap_err().to_string();
+    assert!(refused.contains("totp_required_for") && refused.contains("boss"), "{refused}");
+}
+
+#[test]
 fn an_empty_variable_counts_as_unset() {
     assert_eq!(load(&[("PORT", ""), ("DB_HOST", "")]).unwrap().server.port, 3000);
 }

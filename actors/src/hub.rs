@@ -17,6 +17,7 @@ use crate::delivery_dispatcher::{DeliveryDispatcher, Dispatch, EMAIL, Route};
 use crate::digest_mailer::{DigestMailer, Mailing};
 use crate::domain::approval_policy::ApprovalPolicy;
 use crate::domain::delivery::RetryRule;
+use crate::domain::user::Role;
 use crate::domain::webhook::WebhookRule;
 use crate::housekeeper::Housekeeper;
 use crate::inquiry_desk::InquiryDesk;
@@ -71,6 +72,8 @@ pub struct HubSettings {
     pub digest_every: Duration,
     /// The first that matches a response applies to it.
     pub policies: Arc<[ApprovalPolicy]>,
+    /// Whose work takes a second factor.
+    pub totp_required_for: Arc<[Role]>,
     /// Whether what waits is handed out. Not beside a hub that serves from the same SQLite file: it would not notice.
     pub hands_out: bool,
     /// How long an assigned inquiry may wait to be taken up; zero for as long as it takes.
@@ -291,6 +294,7 @@ impl Hub {
                 users: users.clone(),
                 balancer: assignment_balancer.clone(),
                 writer: writer.clone(),
+                totp_required_for: Arc::clone(&settings.totp_required_for),
             }
         );
         let intake_desk = start!(

@@ -1,5 +1,9 @@
 //! Owns changes to users and their sessions.
 
+mod totp;
+
+use std::sync::Arc;
+
 use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -9,13 +13,16 @@ use crate::clock::{Clock, new_id};
 use crate::desk::{expect_version, permit, permit_any, settle};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::policy::Action;
-use crate::domain::user::{Availability, NewUser, User, UserPatch};
+use crate::domain::totp::SecondFactor;
+use crate::domain::user::{Availability, NewUser, Role, User, UserPatch};
 use crate::domain::{Caller, Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::store::sessions::NewSession;
-use crate::store::users::{GetUser, UserStore};
+use crate::store::users::{GetUser, TotpChange, UserStore};
 use crate::store::{Commit, Write, Writer};
+
+pub use totp::{BeginTotp, ConfirmTotp, DisableTotp, ReplaceRecoveryCodes, ResetTotp};
 
 /// Makes a user. `caller` is absent for the operator at the command line and for the first admin.
 #[derive(Clone, Message)]
@@ -56,6 +63,8 @@ pub struct StartSession {
     pub verified: String,
     /// The password hashed with today's parameters, when the stored hash has older ones.
     pub rehashed: Option<String>,
+    /// Of a user who has one; it is spent.
+    pub second_factor: Option<SecondFactor>,
 }
 
 #[derive(Clone, Debug, Message)]
@@ -82,6 +91,7 @@ pub struct UserDesk {
     pub(crate) users: Mailbox<UserStore>,
     pub(crate) balancer: Mailbox<AssignmentBalancer>,
     pub(crate) writer: Mailbox<Writer>,
+    pub(crate) totp_required_for: Arc<[Role]>,
 }
 
 impl Actor for UserDesk {
@@ -174,12 +184,21 @@ impl Handler<StartSession> for UserDesk {
     fn handle(&mut self, start: StartSession, _: &mut Self::Context) -> Self::Result {
         let desk = self.clone();
         Box::pin(async move {
-            let StartSession { session, request_id, verified, rehashed } = start;
+            let StartSession { session, request_id, verified, rehashed, second_factor } = start;
             let (user_id, at) = (session.user_id, session.created_at);
-            let event = session_event(EventType::SessionStarted, Some(session.id), user_id, &request_id, at);
+            let mut event =
+                session_event(EventType::SessionStarted, Some(session.id), user_id, &request_id, at);
             let kept = rehashed.unwrap_or_else(|| verified.clone());
-            let confirm = Write::ConfirmPassword { user_id, verified, kept };
-            desk.writer.ask(Commit::new(confirm, event).and(Write::InsertSession(session))).await
+            let totp_enabled = second_factor.is_some();
+            let confirm = Write::ConfirmPassword { user_id, verified, kept, totp_enabled };
+            let mut writes = vec![confirm];
+            if let Some(factor) = second_factor {
+                let used = json!({"from": null, "to": factor.name()});
+                event.changes.insert("secondFactor".to_owned(), used);
+                writes.push(Write::Totp { user_id, change: TotpChange::Spend(factor) });
+            }
+            writes.push(Write::InsertSession(session));
+            desk.writer.ask(Commit { writes, events: vec![event], settle: None }).await
         })
     }
 }

@@ -162,6 +162,7 @@ fn cso() -> User {
         availability: Availability::Online,
         max_open_inquiries: 20,
         skills: vec!["shipping".to_owned()],
+        totp_enabled: false,
     }
 }
 

@@ -163,6 +163,12 @@ const fn summary(event_type: EventType) -> &'static str {
         EventType::UserCreated => "A user is new.",
         EventType::UserUpdated => "A user's role, state, skills or name were changed.",
         EventType::UserPasswordChanged => "A user changed their password.",
+        EventType::UserTotpStarted => "A user was shown the secret of an authenticator, yet to be confirmed.",
+        EventType::UserTotpEnabled => {
+            "A user confirmed an authenticator: signing in takes its codes from now on."
+        }
+        EventType::UserTotpDisabled => "A user's authenticator was taken off, by themselves or by an admin.",
+        EventType::UserRecoveryCodesReplaced => "A user has new recovery codes.",
         EventType::DeadLetterAdded => "A message came that the hub cannot take.",
         EventType::DeadLetterReplayed => "A dead letter was taken after all.",
         EventType::DeadLetterDiscarded => "A dead letter was given up.",

@@ -1,4 +1,5 @@
 mod attempt;
+pub mod totp;
 
 use std::time::Duration;
 
@@ -46,7 +47,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/auth/refresh").post(refresh))
         .service(web::resource("/auth/logout").post(logout))
         .service(web::resource("/auth/ticket").post(ticket))
-        .service(web::resource("/auth/profile").get(profile).put(change_profile));
+        .service(web::resource("/auth/profile").get(profile).put(change_profile))
+        .configure(totp::routes);
 }
 
 #[derive(Clone, Deserialize, ToSchema)]
@@ -55,6 +57,10 @@ pub struct SignIn {
     pub email: String,
     #[schema(format = "password")]
     pub password: String,
+    /// Where a second factor is set up: as the authenticator app shows it, or a recovery code.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, example = "123456")]
+    pub code: Option<String>,
 }
 
 #[derive(Clone, Deserialize, ToSchema)]
@@ -128,7 +134,8 @@ pub async fn register(state: State, signed: Signed, body: Body) -> Result<HttpRe
     Ok(created("/api/v1/users", &state.hub.user_desk.ask(create).await?))
 }
 
-/// Signs in.
+/// Signs in. Where the user has a second factor it takes a `code` as well: without a right one, and with the right
+/// password, the problem's type ends in `second-factor-required`.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", request_body = SignIn,
     responses((status = 200, body = TokenPair), SignInProblems, BodyProblems))]
 pub async fn login(request: HttpRequest, state: State, body: Body) -> Result<HttpResponse, HttpError> {
@@ -136,7 +143,7 @@ pub async fn login(request: HttpRequest, state: State, body: Body) -> Result<Htt
     throttle(&state, &request, &sign_in.email).await?;
     let attempt = Attempt::begin(&state, &request, &sign_in.email).await?;
     let outcome = match start_session(&state, &request, &sign_in).await {
-        // The password or the user changed meanwhile; how they are now decides.
+        // The password, the user or the codes left to use changed meanwhile; how they are now decides.
         Err(HttpError::Hub(HubError::Contended)) => start_session(&state, &request, &sign_in).await,
         outcome => outcome,
     };
@@ -161,6 +168,7 @@ async fn start_session(
         Some(credentials) if verified.ok && credentials.user.is_active => credentials,
         Some(_) | None => return Err(REFUSED),
     };
+    let second_factor = totp::at_sign_in(state, &user, sign_in.code.as_deref()).await?;
     let rehashed = if verified.needs_rehash {
         Some(state.passwords.hash(sign_in.password.clone()).await?)
     } else {
@@ -176,7 +184,8 @@ async fn start_session(
     let refresh_hash = state.refresh_tokens.for_row(&hash);
     let session = NewSession { id: session_id, user_id: user.id, created_at: now, expires_at, refresh_hash };
     let request_id = RequestId::of(request).to_string();
-    state.hub.user_desk.ask(StartSession { session, request_id, verified: password_hash, rehashed }).await?;
+    let start = StartSession { session, request_id, verified: password_hash, rehashed, second_factor };
+    state.hub.user_desk.ask(start).await?;
     pair(state, user, session_id, refresh.as_str(), now)
 }
 

@@ -23,6 +23,9 @@ use crate::sessions::{Decision, is_api_key, random_text_hash};
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Where a ticket counts.
 const STREAMS: [&str; 2] = ["/api/v1/events", "/api/v1/ws"];
+/// What is open to whoever has yet to set up the second factor that their role takes.
+const ENROLMENT: [&str; 4] =
+    ["/api/v1/auth/profile", "/api/v1/auth/logout", "/api/v1/auth/totp", "/api/v1/auth/totp/confirm"];
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address, in the request's extensions.
@@ -62,7 +65,7 @@ async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<Sig
     }
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
         return match ticket(request) {
-            Some(ticket) => with_ticket(state, &ticket).await,
+            Some(ticket) => with_ticket(state, request.path(), &ticket).await,
             None => Ok(SignedIn::Nobody),
         };
     };
@@ -71,14 +74,15 @@ async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<Sig
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let token = token.ok_or_else(refused)?;
-    if is_api_key(token) { program(state, token).await } else { person(state, token).await }
+    if is_api_key(token) { program(state, token).await } else { person(state, request.path(), token).await }
 }
 
-async fn person(state: &HttpState, token: &str) -> Result<SignedIn, HttpError> {
+async fn person(state: &HttpState, path: &str, token: &str) -> Result<SignedIn, HttpError> {
     let refused = || HttpError::Unauthenticated("The access token is not valid.");
     let claims = state.tokens.verify_access(token, state.hub.clock.now()).map_err(|_| refused())?;
     let user = in_session(state, claims.session_id).await?;
-    user.filter(|(user, _)| user.id == claims.user_id).map(signed_in).ok_or_else(refused)
+    let user = user.filter(|(user, _)| user.id == claims.user_id).ok_or_else(refused)?;
+    Ok(signed_in(state, path, user))
 }
 
 /// What opens a stream where headers cannot be sent, and nothing else.
@@ -90,11 +94,11 @@ fn ticket(request: &ServiceRequest) -> Option<String> {
     pairs.into_iter().find_map(|(name, value)| (name == "ticket").then(|| value.into_owned()))
 }
 
-async fn with_ticket(state: &HttpState, ticket: &str) -> Result<SignedIn, HttpError> {
+async fn with_ticket(state: &HttpState, path: &str, ticket: &str) -> Result<SignedIn, HttpError> {
     let refused = || HttpError::Unauthenticated("The ticket is not valid.");
     let spend = SpendTicket { hash: random_text_hash(ticket), now: state.hub.clock.now() };
     let session_id = state.hub.tickets.ask(spend).await?.ok_or_else(refused)?;
-    in_session(state, session_id).await?.map(signed_in).ok_or_else(refused)
+    Ok(signed_in(state, path, in_session(state, session_id).await?.ok_or_else(refused)?))
 }
 
 /// Whoever is signed in with this session, as they are now.
@@ -106,7 +110,12 @@ async fn in_session(state: &HttpState, session_id: Uuid) -> Result<Option<(User,
     Ok(live.map(|(session, user)| (user, session.id)))
 }
 
-fn signed_in((user, session_id): (User, Uuid)) -> SignedIn {
+/// The one place where a principal is made.
+fn signed_in(state: &HttpState, path: &str, (user, session_id): (User, Uuid)) -> SignedIn {
+    let must_enrol = !user.totp_enabled && state.settings.auth.totp_required_for.contains(&user.role);
+    if must_enrol && !ENROLMENT.contains(&path) {
+        return SignedIn::MustEnrol(user.id);
+    }
     let principal = Principal { user_id: user.id, role: user.role, session_id };
     SignedIn::User { principal, user: Box::new(user) }
 }
@@ -121,6 +130,7 @@ async fn count(state: &HttpState, signed_in: &SignedIn, address: IpAddr) -> Deci
     let limits = &state.settings.rate_limit;
     let (key, limit) = match signed_in {
         SignedIn::User { principal, .. } => (format!("user:{}", principal.user_id), limits.limit),
+        SignedIn::MustEnrol(user_id) => (format!("user:{user_id}"), limits.limit),
         SignedIn::Program(key) => (format!("key:{}", key.id), limits.api_key_limit),
         SignedIn::Nobody | SignedIn::Failed(_) => (format!("address:{address}"), state.anonymous_limit()),
     };

@@ -162,7 +162,7 @@ fn signed_in(request: &HttpRequest) -> Option<Uuid> {
     match extensions.get::<std::rc::Rc<SignedIn>>().map(std::rc::Rc::as_ref) {
         Some(SignedIn::User { principal, .. }) => Some(principal.user_id),
         Some(SignedIn::Program(key)) => Some(key.id),
-        Some(SignedIn::Nobody | SignedIn::Failed(_)) | None => None,
+        Some(SignedIn::Nobody | SignedIn::Failed(_) | SignedIn::MustEnrol(_)) | None => None,
     }
 }
 

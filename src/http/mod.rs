@@ -41,7 +41,7 @@ use nexus_actors::Hub;
 
 use crate::app::Readiness;
 use crate::broker::Broker;
-use crate::sessions::{Lockout, Passwords, RateLimiter, RedisLink, RefreshTokens, Tokens};
+use crate::sessions::{Authenticators, Lockout, Passwords, RateLimiter, RedisLink, RefreshTokens, Tokens};
 use crate::settings::Settings;
 
 pub use metrics::Metrics;
@@ -53,6 +53,7 @@ pub struct HttpState {
     pub hub: Hub,
     pub settings: Arc<Settings>,
     pub tokens: Arc<Tokens>,
+    pub authenticators: Arc<Authenticators>,
     pub passwords: Passwords,
     pub refresh_tokens: RefreshTokens,
     pub limiter: RateLimiter,

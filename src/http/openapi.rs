@@ -31,8 +31,9 @@ use crate::asyncapi;
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, auth::profile, auth::change_profile,
-        auth::ticket,
-        users::list, users::read, users::change,
+        auth::ticket, auth::totp::totp, auth::totp::begin_totp, auth::totp::confirm_totp,
+        auth::totp::replace_recovery_codes, auth::totp::disable_totp,
+        users::list, users::read, users::change, users::reset_totp,
         customers::list, customers::create, customers::read, customers::replace, customers::delete,
         customers::assign,
         inquiries::list, inquiries::create, inquiries::read, inquiries::replace, inquiries::set_status,

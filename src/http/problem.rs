@@ -45,6 +45,15 @@ pub enum HttpError {
     /// 401, always with `WWW-Authenticate`.
     #[error("{0}")]
     Unauthenticated(&'static str),
+    /// 401 as well: the password was right, and it takes a code.
+    #[error("send the code of your authenticator app, or a recovery code, as `code`")]
+    SecondFactorRequired,
+    /// The same, with a code that is wrong or was used before.
+    #[error("the code is wrong, or was used before")]
+    SecondFactorRefused,
+    /// 403: signed in, and to set up a second factor before anything else.
+    #[error("your role takes a second factor; set one up at /api/v1/auth/totp")]
+    EnrolmentRequired,
     #[error("the body must not exceed 1 MiB")]
     TooLarge,
     #[error("the body did not arrive in time")]
@@ -77,6 +86,14 @@ impl HttpError {
         match self {
             Self::Malformed(_) => Look(StatusCode::BAD_REQUEST, "malformed", "The request cannot be parsed"),
             Self::Unauthenticated(_) => Look(StatusCode::UNAUTHORIZED, "unauthenticated", "Not signed in"),
+            Self::SecondFactorRequired | Self::SecondFactorRefused => {
+                Look(StatusCode::UNAUTHORIZED, "second-factor-required", "A second factor is needed")
+            }
+            Self::EnrolmentRequired => Look(
+                StatusCode::FORBIDDEN,
+                "second-factor-enrolment-required",
+                "A second factor has to be set up first",
+            ),
             Self::TooLarge => Look(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
             Self::TooSlow => Look(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "The body took too long"),
             Self::WrongContentType => {
@@ -226,7 +243,7 @@ impl ResponseError for HttpError {
             let seconds = retry_after.as_millis().div_ceil(1000).max(1);
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if matches!(self, Self::Unauthenticated(_)) {
+        if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"nexus-hub\""),

@@ -10,6 +10,7 @@ use nexus_actors::HubError;
 use nexus_actors::domain::api_key::ApiKey;
 use nexus_actors::domain::user::User;
 use nexus_actors::domain::{Caller, Claim, Principal};
+use uuid::Uuid;
 
 use super::envelope::RequestId;
 use super::problem::HttpError;
@@ -25,6 +26,8 @@ pub enum SignedIn {
         principal: Principal,
         user: Box<User>,
     },
+    /// With this id, and to set up a second factor before anything else.
+    MustEnrol(Uuid),
     /// By API key.
     Program(ApiKey),
 }
@@ -81,6 +84,7 @@ pub fn refusal(signed_in: Option<&SignedIn>) -> HttpError {
         Some(SignedIn::Program(_) | SignedIn::User { .. }) => {
             HubError::Forbidden("This is for people; an API key does not open it.").into()
         }
+        Some(SignedIn::MustEnrol(_)) => HttpError::EnrolmentRequired,
         // An outage must not read as bad credentials, or clients would throw good tokens away.
         Some(SignedIn::Failed(HttpError::Hub(HubError::Unavailable { what }))) => {
             HubError::Unavailable { what }.into()

@@ -6,13 +6,15 @@ use nexus_actors::domain::page::Page;
 use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::user::{User, UserPatch};
 use nexus_actors::store::users::{GetUser, ListUsers, SORTS, UserFilter};
-use nexus_actors::user_desk::ChangeUser;
+use nexus_actors::user_desk::{ChangeUser, ResetTotp};
 
 use super::State;
 use super::access::{PathId, Target, after_permission};
 use super::body::Body;
 use super::conditional::{changed, found};
-use super::openapi::{EntityWriteProblems, Id, IfMatch, IfNoneMatch, ListProblems, Paging, ReadProblems};
+use super::openapi::{
+    ActionProblems, EntityWriteProblems, Id, IfMatch, IfNoneMatch, ListProblems, Paging, ReadProblems,
+};
 use super::problem::{HttpError, Problem};
 use super::query::{Listing, Query};
 use super::signed::Signed;
@@ -20,7 +22,8 @@ use super::signed::Signed;
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/users").get(list))
-        .service(web::resource("/users/{id}").get(read).patch(change));
+        .service(web::resource("/users/{id}").get(read).patch(change))
+        .service(web::resource("/users/{id}/totp").delete(reset_totp));
 }
 
 /// Lists users.
@@ -69,4 +72,17 @@ pub async fn change(state: State, signed: Signed, id: PathId, body: Body) -> Res
     let target = Target::User(id.0);
     let patch = after_permission(&state.hub, signed.principal(), Action::WriteUsers, target, patch).await?;
     Ok(changed(&state.hub.user_desk.ask(ChangeUser { caller: signed.caller, id: id.0, patch }).await?))
+}
+
+/// Takes the second factor off a user who has lost it. Their sessions end.
+#[utoipa::path(delete, path = "/api/v1/users/{id}/totp", tag = "users", security(("bearer" = [])),
+    params(Id, IfMatch),
+    responses((status = 204, description = "Taken off"),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+            description = "The user has none, or is the caller, who takes a code to do so"),
+        ActionProblems))]
+pub async fn reset_totp(state: State, signed: Signed, id: PathId) -> Result<HttpResponse, HttpError> {
+    permit_any(signed.principal(), Action::ReadUsers)?;
+    state.hub.user_desk.ask(ResetTotp { caller: Some(signed.caller), user_id: id.0 }).await?;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -8,6 +8,7 @@
 //! | [`refresh_token`] | refresh tokens: their text, and the one that follows each |
 //! | [`refresh`] | which refresh token is the current one, kept in Redis or in the database |
 //! | [`redis_link`], [`redis_connection`] | the one connection to Redis, and what happens while it is down |
+//! | [`authenticators`] | second factors: codes of authenticator apps, recovery codes, and how they are kept |
 //! | [`api_keys`], [`random_text`] | the text of API keys, and of whatever else cannot be guessed |
 //! | [`cache`] | the cache of entities in Redis |
 //! | [`limits`] | rate limits, counted in Redis or in this process |
@@ -18,6 +19,7 @@
 //! address, and not a cluster: the scripts touch several keys at once.
 
 mod api_keys;
+mod authenticators;
 mod cache;
 mod limits;
 mod lockout;
@@ -34,6 +36,7 @@ mod tokens;
 mod testing;
 
 pub use api_keys::{api_key_hint, is_api_key, new_api_key};
+pub use authenticators::{Authenticators, Code, Enrolment, RecoveryCodes};
 pub use cache::RedisCache;
 pub use limits::{Decision, RateLimiter};
 pub use lockout::Lockout;

@@ -69,7 +69,7 @@ struct Claims {
 
 impl Tokens {
     /// Signs with `secret` and accepts `previous` too, as long as tokens signed with it are about. An empty
-    /// `previous` is none. `refresh_secret` is for refresh tokens; changing it ends every session.
+    /// `previous` is none. `refresh_secret` is for refresh tokens; changing it ends every session, and see `auth.totp_key`.
     ///
     /// # Errors
     /// `Internal` if a secret is unusable as a key.
@@ -92,7 +92,7 @@ impl Tokens {
             accepted,
             validation,
             access_ttl,
-            refresh: keyed(refresh_secret)?,
+            refresh: keyed(refresh_secret.as_bytes())?,
         })
     }
 
@@ -167,15 +167,15 @@ impl fmt::Debug for Tokens {
 /// The header of every token signed with `secret`. The `kid` is derived from the secret, so that a rotation needs
 /// no names for keys.
 fn header(secret: &str) -> HubResult<Header> {
-    let mut mac = keyed(secret)?;
+    let mut mac = keyed(secret.as_bytes())?;
     mac.update(b"nexus kid");
     let digest = mac.finalize().into_bytes();
     let kid = Some(hex(&digest[..8]));
     Ok(Header { typ: Some(HEADER_TYPE.to_owned()), kid, ..Header::new(Algorithm::HS256) })
 }
 
-fn keyed(secret: &str) -> HubResult<Hmac<Sha256>> {
-    Hmac::new_from_slice(secret.as_bytes()).map_err(|_| HubError::Internal("a secret is no key".to_owned()))
+pub(super) fn keyed(secret: &[u8]) -> HubResult<Hmac<Sha256>> {
+    Hmac::new_from_slice(secret).map_err(|_| HubError::Internal("a secret is no key".to_owned()))
 }
 
 #[cfg(test)]

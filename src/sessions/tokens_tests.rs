@@ -24,7 +24,7 @@ fn issue(tokens: &Tokens) -> String {
 fn sign(header: &Value, claims: &Value) -> String {
     let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let signed = format!("{}.{}", encode(header), encode(claims));
-    let mut mac = keyed(SECRET).unwrap();
+    let mut mac = keyed(SECRET.as_bytes()).unwrap();
     mac.update(signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }

@@ -1,9 +1,13 @@
 //! Values as people write them.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+
+use crate::http::listed;
 
 /// A humantime text, or a bare number of seconds.
 pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -22,6 +26,16 @@ pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
             }),
         },
     }
+}
+
+/// Values separated by commas.
+pub(super) fn parts<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    listed(&text)
+        .map(|part| part.parse().map_err(|error| serde::de::Error::custom(format!("{part:?} {error}"))))
+        .collect()
 }
 
 /// A list; in a variable, as JSON.

@@ -8,6 +8,7 @@ mod refresh;
 mod register;
 mod sign_in;
 mod sign_out;
+pub mod totp;
 mod users;
 
 use serde_json::{Value, json};
@@ -77,7 +78,7 @@ fn fields(object: &Value) -> Vec<&str> {
 }
 
 /// As `User` in the OpenAPI document.
-const USER_FIELDS: [&str; 12] = [
+const USER_FIELDS: [&str; 13] = [
     "availability",
     "createdAt",
     "email",
@@ -88,6 +89,7 @@ const USER_FIELDS: [&str; 12] = [
     "maxOpenInquiries",
     "role",
     "skills",
+    "totpEnabled",
     "updatedAt",
     "version",
 ];

@@ -176,6 +176,7 @@ impl Targets {
             "assigneeId" => json!(self.user),
             "email" => json!(format!("{}@example.com", Uuid::new_v4().simple())),
             "channel" => json!("chat"),
+            "code" => json!("123456"),
             "password" | "newPassword" => json!("seven copper lanterns"),
             "url" => json!("https://hooks.example.com/in"),
             "customer" => json!({"email": format!("{}@example.com", Uuid::new_v4().simple())}),

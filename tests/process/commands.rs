@@ -1,14 +1,16 @@
-//! `openapi`, `migrate`, `user create` and `demo`.
+//! `openapi`, `migrate`, `user` and `demo`.
 
 use std::path::Path;
 use std::process::Output;
 
+use nexus_actors::Clock;
 use serde_json::{Value, json};
 
 use crate::harness::{Engine, Place, eventually, path};
 use crate::hub::{Hub, Variables, printed, refusal, run, sign_in_in};
 use crate::restarts::in_a_directory;
 
+const QUIET: Variables = &[("RUST_LOG", "error")];
 const PASSWORD: &str = "brisk otter paints seven lanterns";
 
 #[test]
@@ -140,8 +142,40 @@ fn the_demo_fills_an_empty_hub_and_prints_sign_ins_that_work() {
     });
 }
 
+#[test]
+fn an_operator_takes_a_lost_second_factor_off() {
+    in_a_directory(|directory| {
+        Box::pin(async move {
+            let hub = Hub::ready(directory, &[]).await;
+            let (email, password) = hub.printed_sign_in().await;
+            let (admin, _) = hub.sign_in(&email, &password).await;
+            let begun = admin.post("/auth/totp", json!({"currentPassword": password})).await.expect(200);
+            let app = totp_rs::Totp::from_url(begun["uri"].as_str().unwrap()).unwrap();
+            let now = Clock::system().now().millis() / 1000;
+            let code = json!({"code": app.generate(now.try_into().unwrap()).to_string()});
+            admin.post("/auth/totp/confirm", code).await.expect(200);
+            hub.try_sign_in(&email, &password).await.problem(401);
+
+            let reset = |email: &str| run(directory, QUIET, &["user", "reset-totp", "--email", email], "");
+            assert!(refusal(&reset(&email)).contains("in use"), "beside a hub that serves from the file");
+            let log = hub.stop().await.err;
+            assert!(!log.contains(begun["secret"].as_str().unwrap()), "it is in the log");
+            assert!(refusal(&reset("nobody@example.com")).contains("nobody@example.com"));
+            assert!(printed(&reset(&email.to_uppercase())).contains(&email));
+            assert!(refusal(&reset(&email)).contains("no second factor"));
+
+            let hub = Hub::ready(directory, &[]).await;
+            hub.anyone().with_token(admin.token.as_ref().unwrap()).get("/auth/profile").await.problem(401);
+            let (admin, _) = hub.sign_in(&email, &password).await;
+            let trail = admin.get("/audit?entityType=user").await.expect(200);
+            let newest = &trail["data"][0];
+            assert_eq!((&newest["action"], &newest["actorId"]), (&json!("user.totp_disabled"), &Value::Null));
+            hub.stop().await;
+        })
+    });
+}
+
 fn create(directory: &Path, email: &str, role: &str, password: &str) -> Output {
-    const QUIET: Variables = &[("RUST_LOG", "error")];
     let arguments = ["user", "create", "--first-name", "Ada", "--last-name", "Lovelace", "--password-stdin"];
     run(
         directory,

@@ -30,6 +30,7 @@ const LISTS: &[(&str, usize, usize)] = &[
 
 const READS: &[(&str, usize, usize)] = &[
     ("/auth/profile", 0, 2),
+    ("/auth/totp", 0, 2),
     ("/users/{user}", 0, 3),
     ("/customers/{customer}", 0, 3),
     ("/inquiries/{inquiry}", 0, 3),

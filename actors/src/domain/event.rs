@@ -50,6 +50,10 @@ text_enum!(
         UserCreated = "user.created",
         UserUpdated = "user.updated",
         UserPasswordChanged = "user.password_changed",
+        UserTotpStarted = "user.totp_started",
+        UserTotpEnabled = "user.totp_enabled",
+        UserTotpDisabled = "user.totp_disabled",
+        UserRecoveryCodesReplaced = "user.recovery_codes_replaced",
         SessionStarted = "session.started",
         SessionEnded = "session.ended",
         SessionReuseDetected = "session.reuse_detected",
@@ -111,7 +115,13 @@ impl EventType {
             | Self::ResponseStale
             | Self::ApprovalReminder
             | Self::ApprovalEscalated => EntityType::Response,
-            Self::UserCreated | Self::UserUpdated | Self::UserPasswordChanged => EntityType::User,
+            Self::UserCreated
+            | Self::UserUpdated
+            | Self::UserPasswordChanged
+            | Self::UserTotpStarted
+            | Self::UserTotpEnabled
+            | Self::UserTotpDisabled
+            | Self::UserRecoveryCodesReplaced => EntityType::User,
             Self::SessionStarted | Self::SessionEnded | Self::SessionReuseDetected => EntityType::Session,
             Self::ApiKeyCreated | Self::ApiKeyRevoked => EntityType::ApiKey,
             Self::DeliveryWithheld => EntityType::Delivery,

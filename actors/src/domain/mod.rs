@@ -26,6 +26,7 @@ pub mod search;
 pub mod stats;
 pub mod text;
 pub mod timestamp;
+pub mod totp;
 pub mod user;
 pub mod validation;
 pub mod webhook;

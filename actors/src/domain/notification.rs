@@ -67,6 +67,10 @@ pub fn audience(event: &Event) -> Option<Audience> {
         | EventType::UserCreated
         | EventType::UserUpdated
         | EventType::UserPasswordChanged
+        | EventType::UserTotpStarted
+        | EventType::UserTotpEnabled
+        | EventType::UserTotpDisabled
+        | EventType::UserRecoveryCodesReplaced
         | EventType::SessionStarted
         | EventType::SessionEnded
         | EventType::SessionReuseDetected

@@ -38,6 +38,8 @@ pub struct User {
     pub max_open_inquiries: i64,
     /// Categories this CSO answers; empty means all.
     pub skills: Vec<String>,
+    /// Whether signing in takes a code of an authenticator app as well.
+    pub totp_enabled: bool,
 }
 
 /// A user with the password's hash in PHC string format. Never serialised.
@@ -51,6 +53,12 @@ impl User {
     /// Whether new work may be assigned to this user by the hub.
     pub fn accepts_work(&self) -> bool {
         self.may_be_assigned() && self.availability == Availability::Online
+    }
+
+    /// The same user with or without a second factor.
+    #[must_use]
+    pub fn with_totp(&self, totp_enabled: bool, now: Timestamp) -> Self {
+        Self { totp_enabled, version: self.version + 1, updated_at: now, ..self.clone() }
     }
 
     /// Whether a manager may assign work to this user.
@@ -97,6 +105,7 @@ impl NewUser {
             availability: Availability::Online,
             max_open_inquiries: DEFAULT_MAX_OPEN_INQUIRIES,
             skills: Vec::new(),
+            totp_enabled: false,
         }
     }
 }

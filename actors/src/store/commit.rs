@@ -54,12 +54,17 @@ pub enum Write {
         user_id: Uuid,
         password_hash: String,
     },
-    /// Goes before `InsertSession`: the hash a password was verified against must still be that of an active user.
-    /// `kept` replaces it, or is the same.
+    /// Goes before `InsertSession`: the hash a password was verified against must still be that of an active user, and
+    /// a second factor be asked for or not as it was. `kept` replaces the hash, or is the same.
     ConfirmPassword {
         user_id: Uuid,
         verified: String,
         kept: String,
+        totp_enabled: bool,
+    },
+    Totp {
+        user_id: Uuid,
+        change: users::TotpChange,
     },
     InsertSession(sessions::NewSession),
     /// Ends one session; one that has ended already is left alone.
@@ -310,8 +315,13 @@ async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
         Write::UpdateUser(_) => each!(run, Write::UpdateUser(user) => users::update(work, user)),
         Write::SetPassword { .. } => each!(run, Write::SetPassword { user_id, password_hash } =>
             users::set_password(work, *user_id, password_hash)),
-        Write::ConfirmPassword { .. } => each!(run, Write::ConfirmPassword { user_id, verified, kept } =>
-            users::confirm_password(work, *user_id, verified, kept)),
+        Write::ConfirmPassword { .. } => {
+            each!(run, Write::ConfirmPassword { user_id, verified, kept, totp_enabled } =>
+            users::confirm_password(work, *user_id, verified, kept, *totp_enabled))
+        }
+        Write::Totp { .. } => {
+            each!(run, Write::Totp { user_id, change } => users::totp::change(work, *user_id, change))
+        }
         Write::InsertSession(_) => {
             each!(run, Write::InsertSession(session) => sessions::insert(work, session))
         }

@@ -1,4 +1,5 @@
 mod loads;
+pub(super) mod totp;
 
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
@@ -18,6 +19,7 @@ use crate::domain::user::{Credentials, Role, User};
 use crate::error::HubResult;
 
 pub use loads::{ReconcileLoads, RepairedLoad};
+pub use totp::{GetTotp, TotpChange};
 
 store_actor!(
     /// Reads users.
@@ -33,7 +35,7 @@ pub const SORTS: &[Sort] = &[
 
 const LIST: ListSql = ListSql {
     select: "t.id, t.version, t.created_at, t.updated_at, t.email, t.role, t.first_name, t.last_name, \
-        t.is_active, t.availability, t.max_open_inquiries, t.skills",
+        t.is_active, t.availability, t.max_open_inquiries, t.skills, t.totp_enabled",
     from: "users t",
     sorts: SORTS,
 };
@@ -190,7 +192,7 @@ impl Handler<ListApprovers> for UserStore {
 
 from_row!(User {
     id, version, created_at, updated_at, email, role, first_name, last_name, is_active, availability,
-    max_open_inquiries; json skills
+    max_open_inquiries, totp_enabled; json skills
 });
 
 from_row!(Candidate { user_id, accepts_work, open, capacity, last_assigned_at; json skills });
@@ -210,8 +212,8 @@ credentials_from_row!(sqlx::postgres::PgRow, sqlx::sqlite::SqliteRow);
 
 pub(super) async fn insert(work: &mut Work, user: &User, password_hash: &str) -> HubResult<()> {
     const SQL: &str = "insert into users (id, version, created_at, updated_at, email, email_key, password_hash, \
-        role, first_name, last_name, is_active, availability, max_open_inquiries, skills) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        role, first_name, last_name, is_active, availability, max_open_inquiries, skills, totp_enabled) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(user.id)
         .bind(user.version)
@@ -227,6 +229,7 @@ pub(super) async fn insert(work: &mut Work, user: &User, password_hash: &str) ->
         .bind(user.availability)
         .bind(user.max_open_inquiries)
         .bind(Json(&user.skills))
+        .bind(user.totp_enabled)
         .execute(connection)
         .await
         .map(drop))
@@ -236,7 +239,8 @@ pub(super) async fn insert(work: &mut Work, user: &User, password_hash: &str) ->
 
 pub(super) async fn update(work: &mut Work, user: &User) -> HubResult<()> {
     const SQL: &str = "update users set version = $2, updated_at = $4, role = $5, first_name = $6, last_name = $7, \
-        is_active = $8, availability = $9, max_open_inquiries = $10, skills = $11 where id = $1 and version = $3";
+        is_active = $8, availability = $9, max_open_inquiries = $10, skills = $11, totp_enabled = $12 \
+        where id = $1 and version = $3";
     let affected = write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(user.id)
         .bind(user.version)
@@ -249,6 +253,7 @@ pub(super) async fn update(work: &mut Work, user: &User) -> HubResult<()> {
         .bind(user.availability)
         .bind(user.max_open_inquiries)
         .bind(Json(&user.skills))
+        .bind(user.totp_enabled)
         .execute(connection)
         .await
         .map(|done| done.rows_affected()))
@@ -270,20 +275,22 @@ pub(super) async fn set_password(work: &mut Work, user_id: Uuid, password_hash: 
     one_row(affected)
 }
 
-/// Locks the user's row. A change of password or a deactivation that comes later waits for it and then ends the
-/// session this one begins; after one that came earlier, no row is left to confirm.
+/// Locks the user's row. A change of password, a deactivation or a second factor that comes later waits for it and then
+/// ends the session this one begins; after one that came earlier, no row is left to confirm.
 pub(super) async fn confirm_password(
     work: &mut Work,
     user_id: Uuid,
     verified: &str,
     kept: &str,
+    totp_enabled: bool,
 ) -> HubResult<()> {
-    const SQL: &str =
-        "update users set password_hash = $3 where id = $1 and password_hash = $2 and is_active";
+    const SQL: &str = "update users set password_hash = $3 \
+        where id = $1 and password_hash = $2 and is_active and totp_enabled = $4";
     let affected = write_tx!(&mut work.tx, |connection| query(SQL)
         .bind(user_id)
         .bind(verified)
         .bind(kept)
+        .bind(totp_enabled)
         .execute(connection)
         .await
         .map(|done| done.rows_affected()))

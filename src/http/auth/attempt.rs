@@ -11,8 +11,8 @@ use crate::http::HttpState;
 use crate::http::gate::ClientAddress;
 use crate::http::problem::HttpError;
 
-/// In which failed sign-ins of an address are counted.
-const ADDRESS_WINDOW: Duration = Duration::from_secs(15 * 60);
+/// In which failed sign-ins of an address are counted, and wrong codes of somebody who is signed in.
+pub(super) const FAILURES_WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// Sign-ins have limits of their own, by address and by email, whether or not they succeed.
 pub(super) async fn throttle(state: &HttpState, request: &HttpRequest, email: &str) -> Result<(), HttpError> {
@@ -53,7 +53,7 @@ impl Attempt {
         let now = state.hub.clock.now();
         let address = address_of(request).map(|address| format!("login:failed:{address}"));
         if let Some(address) = &address {
-            count(state, address, (limits.login_failures_by_address, ADDRESS_WINDOW), now).await?;
+            count(state, address, (limits.login_failures_by_address, FAILURES_WINDOW), now).await?;
         }
         let attempt = Self { email: email_key(email), address };
         match state.lockout.begin(&attempt.email, limits.login_failures, now).await {
@@ -67,7 +67,8 @@ impl Attempt {
 
     pub(super) async fn end(self, state: &HttpState, outcome: &Result<HttpResponse, HttpError>) {
         match outcome {
-            Err(HttpError::Unauthenticated(_)) => return,
+            // Without a code nothing was guessed: clients ask for one when they know that it takes one.
+            Err(HttpError::Unauthenticated(_) | HttpError::SecondFactorRefused) => return,
             Ok(_) => state.lockout.forget(&self.email).await,
             Err(_) => state.lockout.withdraw(&self.email).await,
         }

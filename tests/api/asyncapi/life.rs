@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::schemas::{Schemas, expect_valid};
 use crate::assignment::ask;
+use crate::auth::totp::enrol;
 use crate::behind::{execute, rows};
 use crate::harness::{Client, PASSWORD, TestHub, on_both_engines, path};
 
@@ -35,6 +36,7 @@ async fn everything_that_is_published_is_as_the_document_says(hub: &TestHub) {
     responses(hub, &admin, &cso, &manager).await;
     policies(hub, &admin, &cso, &manager).await;
     dead_letters(hub).await;
+    second_factors(hub, &cso).await;
     goes_away(&cso).await;
     nobody_decides(hub, &admin, &cso).await;
 
@@ -176,6 +178,14 @@ async fn nobody_decides(hub: &TestHub, admin: &Client, cso: &Client) {
     assert_eq!(admin.get(&response).await.expect(200)["stale"], true);
     hub.clock.advance(Duration::from_secs(2 * 60 * 60));
     hub.app.hub.approval_coordinator.ask(FireTimers).await.unwrap();
+}
+
+async fn second_factors(hub: &TestHub, cso: &Client) {
+    let (app, _) = enrol(hub, cso).await;
+    let proof = |code: &str| json!({"currentPassword": PASSWORD, "code": code});
+    let codes = cso.post("/auth/totp/recovery-codes", proof(&app.shows(hub, 1))).await.expect(200);
+    let code = codes["recoveryCodes"][0].as_str().unwrap();
+    cso.post("/auth/totp/disable", proof(code)).await.expect(200);
 }
 
 /// With a new password, and with work left that goes back to the queue.

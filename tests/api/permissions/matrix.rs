@@ -67,6 +67,7 @@ pub const MATRIX: &[Row] = {
         row("GET /users",                   ReadUsers,        &[403],            &[200],            &[200]),
         row("GET /users/{id}",              ReadUsers,        &[403, 403],       &[200, 200],       &[200, 200]),
         row("PATCH /users/{id}",            WriteUsers,       &[403, 403],       &[403, 403],       &[200, 200]),
+        row("DELETE /users/{id}/totp",      WriteUsers,       &[403, 403],       &[403, 403],       &[409, 204]),
         row("GET /audit",                   ReadAudit,        &[403],            &[200],            &[200]),
         row("GET /stats",                   ReadStats,        &[200],            &[200],            &[200]),
 
@@ -97,6 +98,11 @@ pub const SELF_SERVICE: &[&str] = &[
     "GET /auth/profile",
     "POST /auth/logout",
     "POST /auth/ticket",
+    "GET /auth/totp",
+    "POST /auth/totp",
+    "POST /auth/totp/confirm",
+    "POST /auth/totp/recovery-codes",
+    "POST /auth/totp/disable",
     "PUT /auth/profile",
     "GET /events",
     "GET /ws",
@@ -179,6 +185,8 @@ impl Row {
             ("POST", None) => 201,
             // A webhook is called later.
             ("POST", Some(_)) if self.endpoint.ends_with("{attemptId}/replay") => 202,
+            // Nobody takes their own off but with a code of it.
+            ("DELETE", Some(Tie::Own)) if self.endpoint.ends_with("/totp") => 409,
             ("DELETE", _) => 204,
             _ => 200,
         }

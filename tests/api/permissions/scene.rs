@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::matrix::{MATRIX, Row, Tie};
+use crate::auth::totp::enrol;
 use crate::dead_letters;
 use crate::harness::{Client, PASSWORD, Reply, TestHub, eventually, id_of, path};
 
@@ -119,6 +120,11 @@ impl Scene {
                 "customers" => self.customer_of(hub, owner).await,
                 "inquiries" => self.inquiry_of(hub, owner).await,
                 "responses" => self.response_of(owner, row, tie).await,
+                "users" if tie == Tie::Foreign && row.endpoint.ends_with("/totp") => {
+                    let other = hub.cso().await;
+                    enrol(hub, &other).await;
+                    other.id
+                }
                 "users" => owner.id,
                 "api-keys" => self.api_key().await,
                 "webhooks" => self.webhook(hub, row).await,
