@@ -1,5 +1,6 @@
 //! Owns the life cycle of responses. Nothing else changes one, so nothing gets past an approval.
 
+mod deliveries;
 mod policies;
 mod timers;
 
@@ -13,7 +14,7 @@ use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
 use crate::desk::{expect_version, permit, permit_any, settle};
 use crate::domain::approval_policy::ApprovalPolicy;
-use crate::domain::delivery::{Delivery, DeliveryStatus, Report, RetryRule};
+use crate::domain::delivery::{Delivery, RetryRule};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Direction, Inquiry};
 use crate::domain::policy::Action;
@@ -21,16 +22,17 @@ use crate::domain::response::{
     Approval, HistoryAction, HistoryEntry, NewResponse, Rejection, Response, ResponseInput, ResponseStatus,
     Timer,
 };
-use crate::domain::{Caller, Event, Origin, Timestamp};
+use crate::domain::{Caller, Event};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::store::customers::{CustomerStore, GetCustomer};
-use crate::store::deliveries::{DeliveryStore, GetDelivery};
+use crate::store::deliveries::DeliveryStore;
 use crate::store::inquiries::{GetInquiry, InquiryStore};
-use crate::store::responses::{FindResponses, GetResponse, ResponseStore};
+use crate::store::responses::{GetResponse, ResponseStore};
 use crate::store::users::{ListApprovers, UserStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
 
+pub use deliveries::{ReleaseDeliveries, SettleDelivery};
 pub use policies::ExplainPolicies;
 pub use timers::{ApprovalTimers, FireTimers};
 use timers::{SWEEP, has_reviewer};
@@ -49,27 +51,6 @@ pub struct AdvanceResponse {
     pub caller: Caller,
     pub id: Uuid,
     pub step: Step,
-}
-
-/// What a sender tells of a delivery. The same report again changes nothing.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "HubResult<Delivery>")]
-pub struct SettleDelivery {
-    pub id: Uuid,
-    pub report: Report,
-    pub origin: Origin,
-}
-
-/// The send gate: answers with those of the deliveries that may be sent, each claimed until then for whoever asked.
-/// What is not exactly what was approved is withheld for good.
-///
-/// # Errors
-/// `Contended` when another instance claims them at the same moment.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "HubResult<Vec<Delivery>>")]
-pub struct ReleaseDeliveries {
-    pub deliveries: Vec<Delivery>,
-    pub until: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -158,24 +139,6 @@ impl Handler<AdvanceResponse> for ApprovalCoordinator {
             }
             Ok(response)
         })
-    }
-}
-
-impl Handler<SettleDelivery> for ApprovalCoordinator {
-    type Result = ResponseFuture<HubResult<Delivery>>;
-
-    fn handle(&mut self, message: SettleDelivery, _: &mut Self::Context) -> Self::Result {
-        let coordinator = self.clone();
-        Box::pin(async move { settle(|| coordinator.settle_delivery(&message)).await })
-    }
-}
-
-impl Handler<ReleaseDeliveries> for ApprovalCoordinator {
-    type Result = ResponseFuture<HubResult<Vec<Delivery>>>;
-
-    fn handle(&mut self, release: ReleaseDeliveries, _: &mut Self::Context) -> Self::Result {
-        let coordinator = self.clone();
-        Box::pin(async move { coordinator.release_deliveries(release).await })
     }
 }
 
@@ -297,70 +260,6 @@ impl ApprovalCoordinator {
     async fn inquiry_of(&self, response: &Response) -> HubResult<Inquiry> {
         let found = self.inquiries.ask(GetInquiry(response.inquiry_id)).await?;
         found.ok_or_else(|| HubError::Internal("a response without its inquiry".to_owned()))
-    }
-
-    async fn release_deliveries(&self, release: ReleaseDeliveries) -> HubResult<Vec<Delivery>> {
-        let ReleaseDeliveries { deliveries, until } = release;
-        let ids = deliveries.iter().map(|delivery| delivery.message.response_id).collect();
-        let responses = self.responses.ask(FindResponses(ids)).await?;
-        let now = self.clock.now();
-        let mut commit = Commit::default();
-        let mut released = Vec::new();
-        for before in deliveries {
-            let response = responses.get(&before.message.response_id);
-            let after = if response.is_some_and(|response| before.is_released_by(response)) {
-                let claimed = before.claimed(until, now);
-                released.push(claimed.clone());
-                claimed
-            } else {
-                tracing::error!(delivery = %before.id, "withheld: it is not what was approved");
-                let withheld = before.withheld(now);
-                let entity = (EntityType::Delivery, before.id);
-                let event = EventType::DeliveryWithheld;
-                commit = commit.with_event(Event::of(new_id(), event, entity, Some(&before), &withheld, now));
-                withheld
-            };
-            commit = commit.and(Write::UpdateDelivery(after));
-        }
-        self.writer.ask(commit).await?;
-        Ok(released)
-    }
-
-    async fn settle_delivery(&self, message: &SettleDelivery) -> HubResult<Delivery> {
-        let found = self.deliveries.ask(GetDelivery(message.id)).await?;
-        let before = found.ok_or(HubError::NotFound(EntityType::Delivery))?;
-        let now = self.clock.now();
-        let Some(after) = before.reported(&message.report, &self.retry, now)? else { return Ok(before) };
-        let found = self.responses.ask(GetResponse(after.message.response_id)).await?;
-        let response =
-            found.ok_or_else(|| HubError::Internal("a delivery without its response".to_owned()))?;
-        let (settled, event_type, action) = match (after.status, &message.report) {
-            (DeliveryStatus::Sent, report) => (
-                response.confirm_delivery(report.delivered_at(now), now)?,
-                EventType::ResponseSent,
-                HistoryAction::Sent,
-            ),
-            (DeliveryStatus::Failed, Report::Failed { .. } | Report::Unknown { .. }) => (
-                response.fail_delivery(after.last_error.clone().unwrap_or_default(), now)?,
-                EventType::ResponseDeliveryFailed,
-                HistoryAction::DeliveryFailed,
-            ),
-            // To be tried again: the response stays approved.
-            (DeliveryStatus::Pending, _) | (DeliveryStatus::Failed, Report::Confirmed { .. }) => {
-                self.writer.ask(Commit::quiet(vec![Write::UpdateDelivery(after.clone())])).await?;
-                return Ok(after);
-            }
-        };
-        let entity = (EntityType::Response, settled.id);
-        let event =
-            message.origin.stamp(Event::of(new_id(), event_type, entity, Some(&response), &settled, now));
-        let mut entry = history_of(action, &settled);
-        entry.actor_id = message.origin.user_id;
-        let commit = Commit::new(Write::UpdateDelivery(after.clone()), event)
-            .and(Write::UpdateResponse(settled))
-            .and(Write::InsertHistory(entry));
-        self.writer.ask(commit).await?;
-        Ok(after)
     }
 }
 

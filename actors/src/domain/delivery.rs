@@ -269,7 +269,7 @@ impl Delivery {
             status: DeliveryStatus::Failed,
             next_attempt_at: None,
             claimed: false,
-            last_error: Some("withheld: it is not what was approved".to_owned()),
+            last_error: Some("withheld: what was stored to be sent is not what was approved".to_owned()),
             ..self.touched(now)
         }
     }

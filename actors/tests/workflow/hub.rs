@@ -27,10 +27,10 @@ pub enum Route {
 pub enum Dispatcher {
     Idle,
     Found(Arc<Delivery>),
-    /// Past the gate: as it becomes, and whether it may be sent.
+    /// Past the gate: what is to be committed, and what may be sent then.
     Judged {
-        after: Arc<Delivery>,
-        released: bool,
+        changes: Vec<Change>,
+        released: Option<Arc<Delivery>>,
     },
     Claimed(Arc<Delivery>),
     /// What became of it is to be kept.
@@ -97,10 +97,19 @@ impl Dispatcher {
             Route::Mail => delivery.clone().if_interrupted(),
         };
         let response = database.response(delivery.message.response_id);
-        let released = response.is_some_and(|response| delivery.is_released_by(response));
-        let after =
-            if released { delivery.claimed(now().plus(LATER), now()) } else { delivery.withheld(now()) };
-        Self::Judged { after: Arc::new(after), released }
+        if response.is_some_and(|response| delivery.is_released_by(response)) {
+            let claimed = Arc::new(delivery.claimed(now().plus(LATER), now()));
+            return Self::Judged {
+                changes: vec![Change::Delivery(claimed.clone())],
+                released: Some(claimed),
+            };
+        }
+        let withheld = delivery.withheld(now());
+        let error = withheld.last_error.clone().unwrap_or_default();
+        let failed = response.and_then(|response| response.fail_delivery(error, now()).ok());
+        let failed = failed.map(|failed| Change::Response(Arc::new(failed)));
+        let changes = [Change::Delivery(Arc::new(withheld))].into_iter().chain(failed).collect();
+        Self::Judged { changes, released: None }
     }
 
     pub fn hand_over(delivery: &Delivery, outcome: Outcome, route: Route) -> Self {

@@ -81,16 +81,10 @@ fn keeps(state: &State, breach: Breach) -> bool {
     !state.ledger.breaches.contains(&breach)
 }
 
-/// Approved, and neither sent nor failed nor withheld because somebody has changed its text.
+/// Approved, and neither sent nor failed.
 fn open(state: &State) -> usize {
-    let open = state.database.responses.iter().filter(|response| {
-        response.status == ResponseStatus::Approved
-            && !state
-                .database
-                .deliveries_of(response.id)
-                .any(|delivery| state.tampered.contains(&delivery.id))
-    });
-    open.count()
+    let responses = state.database.responses.iter();
+    responses.filter(|response| response.status == ResponseStatus::Approved).count()
 }
 
 fn is_where_its_delivery_is(_: &House, state: &State) -> bool {
@@ -102,9 +96,6 @@ fn is_where_its_delivery_is(_: &House, state: &State) -> bool {
             (ResponseStatus::Approved, Some(DeliveryStatus::Pending))
             | (ResponseStatus::Sent, Some(DeliveryStatus::Sent))
             | (ResponseStatus::DeliveryFailed, Some(DeliveryStatus::Failed)) => true,
-            (ResponseStatus::Approved, Some(DeliveryStatus::Failed)) => {
-                last.is_some_and(|delivery| state.tampered.contains(&delivery.id))
-            }
             (ResponseStatus::Draft | ResponseStatus::PendingApproval | ResponseStatus::Rejected, last) => {
                 last.is_none_or(|status| status == DeliveryStatus::Failed)
             }

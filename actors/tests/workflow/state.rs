@@ -78,11 +78,10 @@ impl State {
     }
 
     fn claim(&mut self, dispatcher: usize) {
-        let Dispatcher::Judged { after, released } = &self.dispatchers[dispatcher] else { return };
-        let (after, released) = (after.clone(), *released);
-        let claimed = self.commit(&[Change::Delivery(after.clone())]).is_ok();
-        self.dispatchers[dispatcher] =
-            if claimed && released { Dispatcher::Claimed(after) } else { Dispatcher::Idle };
+        let Dispatcher::Judged { changes, released } = &self.dispatchers[dispatcher] else { return };
+        let (changes, released) = (changes.clone(), released.clone());
+        let claimed = self.commit(&changes).ok().and(released);
+        self.dispatchers[dispatcher] = claimed.map_or(Dispatcher::Idle, Dispatcher::Claimed);
     }
 
     fn keep(&mut self, dispatcher: usize) {

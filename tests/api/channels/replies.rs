@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use nexus_hub::broker::LocalMessage;
 use serde_json::{Value, json};
-use sqlx::Connection;
 
 use super::gateway::{Inbound, Listener, address, content};
 use super::{Stage, staged};
+use crate::behind::execute;
 use crate::harness::{Engine, TestHub, eventually, on_both_engines, path};
 
 on_both_engines!(
@@ -16,7 +16,8 @@ on_both_engines!(
     nothing_but_the_approved_is_delivered,
     a_transient_failure_is_tried_again_under_the_same_id,
     a_permanent_failure_fails_the_response,
-    a_delivery_that_was_tampered_with_is_withheld,
+    a_delivery_that_was_tampered_with_fails_its_response_and_is_never_sent,
+    of_a_response_whose_delivery_was_forged_nothing_is_sent,
 );
 
 /// Longer than the first back-off.
@@ -114,34 +115,110 @@ async fn a_permanent_failure_fails_the_response(_: &TestHub, stage: &Stage) {
     replies.silent().await;
 }
 
-async fn a_delivery_that_was_tampered_with_is_withheld(hub: &TestHub, stage: &Stage) {
+async fn a_delivery_that_was_tampered_with_fails_its_response_and_is_never_sent(
+    hub: &TestHub,
+    stage: &Stage,
+) {
     let replies = stage.gateway.replies("email").await;
     let inquiry = inquiry(stage).await;
     let response = stage.approved(&inquiry, "It ships tomorrow.").await;
     let message = replies.next().await;
     fail(stage, &replies, &message).await;
-    tamper(stage).await;
+    change(hub, TAMPER).await;
     hub.clock.advance(LATER);
-    eventually("it is withheld", async || stage.delivery().await["status"] == "failed").await;
+    let response = failed_as_withheld(stage, &response).await;
+    assert_eq!(response["message"], "It ships tomorrow.");
     let withheld = stage.delivery().await;
-    assert!(withheld["lastError"].as_str().unwrap().starts_with("withheld"), "{withheld}");
+    assert_eq!((&withheld["status"], &withheld["lastError"]), (&json!("failed"), &response["deliveryError"]));
+    assert_eq!(counted(hub, "response.delivery_failed").await, 1);
+    assert_eq!(counted(hub, "delivery.withheld").await, 1);
     replies.silent().await;
-    assert_eq!(stage.response(&response).await["message"], "It ships tomorrow.");
+
+    // The way out: once more before other eyes. What goes out is what they have approved.
+    let submit = format!("{}/submit", path("responses", &response));
+    stage.cso.act(&submit).await.expect(200);
+    let approve = format!("{}/approve", path("responses", &response));
+    stage.manager.act(&approve).await.expect(200);
+    let again = replies.next().await;
+    assert_ne!(delivery_id(&again), delivery_id(&message));
+    assert_eq!(content(&again)["message"], "It ships tomorrow.");
+    stage.gateway.report("confirmed", json!({"deliveryId": delivery_id(&again)})).await;
+    eventually("it is sent", async || stage.response(&response).await["status"] == "sent").await;
+    assert_eq!(stage.response(&response).await["deliveryError"], json!(null));
 }
 
-/// Changes the text of what is to be sent, past the hub.
-async fn tamper(stage: &Stage) {
-    let url = stage.place.variables().into_iter().find(|(name, _)| name == "DATABASE_URL").unwrap().1;
-    match stage.place.engine {
-        Engine::Embedded => {
-            let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
-            let sql = "update deliveries set message = replace(message, 'tomorrow', 'never')";
-            assert_eq!(sqlx::query(sql).execute(&mut database).await.unwrap().rows_affected(), 1);
-        }
-        Engine::Full => {
-            let mut database = sqlx::PgConnection::connect(&url).await.unwrap();
-            let sql = "update deliveries set message = replace(message::text, 'tomorrow', 'never')::jsonb";
-            assert_eq!(sqlx::query(sql).execute(&mut database).await.unwrap().rows_affected(), 1);
-        }
+async fn of_a_response_whose_delivery_was_forged_nothing_is_sent(hub: &TestHub, stage: &Stage) {
+    let replies = stage.gateway.replies("email").await;
+    let inquiry = inquiry(stage).await;
+    let response = stage.approved(&inquiry, "It ships tomorrow.").await;
+    let message = replies.next().await;
+    fail(stage, &replies, &message).await;
+    // Both are due at once.
+    change(hub, FORGE).await;
+    hub.clock.advance(LATER);
+    failed_as_withheld(stage, &response).await;
+    let withheld = stage.admin.get("/deliveries?status=failed").await.expect(200);
+    assert_eq!(withheld["meta"]["total"], 2, "{withheld}");
+    assert_eq!(counted(hub, "response.delivery_failed").await, 1);
+    replies.silent().await;
+}
+
+/// What everyone is told of a response whose delivery was withheld.
+async fn failed_as_withheld(stage: &Stage, response: &Value) -> Value {
+    eventually("it has failed", async || stage.response(response).await["status"] == "delivery_failed").await;
+    let failed = stage.response(response).await;
+    let error = failed["deliveryError"].as_str().unwrap();
+    assert!(error.starts_with("withheld: "), "{failed}");
+    for reader in [&stage.manager, &stage.admin] {
+        let told = reader.get("/notifications?limit=100").await.expect(200);
+        let told = told["data"].as_array().unwrap();
+        let told: Vec<_> = told.iter().filter(|one| one["type"] == "response.delivery_failed").collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((&told[0]["subject"], &told[0]["data"]["deliveryError"]), (&failed["id"], &json!(error)));
     }
+    let id = failed["id"].as_str().unwrap();
+    let trail = stage.admin.get(&format!("/audit?entityType=response&entityId={id}&limit=100")).await;
+    let trail = trail.expect(200);
+    let entry =
+        trail["data"].as_array().unwrap().iter().find(|one| one["action"] == "response.delivery_failed");
+    let entry = entry.unwrap_or_else(|| panic!("no entry in {trail}"));
+    let status = json!({"from": "approved", "to": "delivery_failed"});
+    assert_eq!((&entry["changes"]["status"], &entry["actorId"]), (&status, &json!(null)));
+    let history = stage.admin.get(&format!("{}/history?limit=100", path("responses", &failed))).await;
+    let history = history.expect(200);
+    let last = history["data"].as_array().unwrap().iter().find(|one| one["action"] == "delivery_failed");
+    assert_eq!(last.unwrap_or_else(|| panic!("no entry in {history}"))["notes"], error);
+    failed
+}
+
+/// By `nexus_events_total`.
+async fn counted(hub: &TestHub, event_type: &str) -> u64 {
+    let line = format!("nexus_events_total{{type=\"{event_type}\"}} ");
+    let metrics = hub.anonymous().get("//metrics").await.text;
+    metrics.lines().find_map(|found| found.strip_prefix(&line)).unwrap().parse().unwrap()
+}
+
+/// Changes the text of what is to be sent. The engines have different types for JSON.
+const TAMPER: [&str; 2] = [
+    "update deliveries set message = replace(message, 'tomorrow', 'never')",
+    "update deliveries set message = replace(message::text, 'tomorrow', 'never')::jsonb",
+];
+
+/// Adds a delivery of another text to the one that there is.
+const FORGE: [&str; 2] = [
+    "insert into deliveries (id, version, created_at, updated_at, response_id, inquiry_id, channel, message, status, \
+     attempts, next_attempt_at) select randomblob(16), version, created_at, updated_at, response_id, inquiry_id, \
+     channel, replace(message, 'tomorrow', 'never'), status, attempts, next_attempt_at from deliveries",
+    "insert into deliveries (id, version, created_at, updated_at, response_id, inquiry_id, channel, message, status, \
+     attempts, next_attempt_at) select gen_random_uuid(), version, created_at, updated_at, response_id, inquiry_id, \
+     channel, replace(message::text, 'tomorrow', 'never')::jsonb, status, attempts, next_attempt_at from deliveries",
+];
+
+/// Past the hub: on SQLite or on PostgreSQL.
+async fn change(hub: &TestHub, [sqlite, postgres]: [&'static str; 2]) {
+    let sql = match hub.engine {
+        Engine::Embedded => sqlite,
+        Engine::Full => postgres,
+    };
+    execute(hub, sql).await;
 }
