@@ -83,7 +83,7 @@ impl App {
         let settings = Arc::new(settings);
         bootstrap::check(&settings.bootstrap)?;
         if settings.is_production() {
-            for setting in transport::unprotected(&settings) {
+            for (_, setting) in transport::unprotected(&settings) {
                 tracing::warn!(setting, "what goes there leaves this machine without verified TLS");
             }
         }

@@ -20,6 +20,7 @@ use self::values::{list, parts};
 use self::variables::{NAMES, Variables};
 use crate::broker::BrokerSettings;
 use crate::mail::SmtpSettings;
+use crate::transport;
 use crate::webhooks::WebhookSettings;
 
 /// Compiled in, so that the binary runs without its source tree.
@@ -47,6 +48,7 @@ pub struct Settings {
     pub approval: ApprovalSettings,
     pub push: PushSettings,
     pub smtp: SmtpSettings,
+    pub security: SecuritySettings,
     pub webhooks: WebhookSettings,
     pub actors: ActorSettings,
     pub log: LogSettings,
@@ -190,6 +192,12 @@ pub struct PushSettings {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct SecuritySettings {
+    pub allow_plaintext: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ActorSettings {
     pub threads: usize,
     pub mailbox_capacity: u32,
@@ -293,7 +301,8 @@ impl Settings {
             .smtp
             .check()
             .and_then(|()| self.broker.check(self.is_production()))
-            .and_then(|()| self.webhooks.check());
+            .and_then(|()| self.webhooks.check())
+            .and_then(|()| transport::check(self));
         if let Err(BadSetting { setting, problem }) = checked {
             return refuse(setting, &problem);
         }

@@ -148,7 +148,7 @@ mod tests {
             assert!(refused.contains("AMQP_URL") && refused.contains("guest"), "{refused}");
             assert!(!refused.contains("s3cret"), "{refused}");
         }
-        let settings = load(&[&SECRETS[..], &[("AMQP_URL", "amqp://hub:s3cret@mq")]].concat()).unwrap();
+        let settings = load(&[&SECRETS[..], &[("AMQP_URL", "amqps://hub:s3cret@mq")]].concat()).unwrap();
         assert!(!format!("{settings:?}").contains("s3cret"));
         assert!(load(&[("AMQP_URL", "amqp://guest:guest@mq")]).is_ok(), "outside production");
     }

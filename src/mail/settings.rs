@@ -60,6 +60,12 @@ impl SmtpSettings {
         self.parse().map(drop)
     }
 
+    /// The host of the mail server, and whether mail goes there by TLS alone, its certificate verified.
+    pub(crate) fn server(&self) -> Option<(String, bool)> {
+        let Server { host, tls, .. } = self.parse().ok()??.server;
+        Some((host, matches!(tls, Tls::Wrapper(_) | Tls::Required(_))))
+    }
+
     /// `None` without a URL: then somebody else sends the mail.
     pub(super) fn parse(&self) -> Result<Option<Smtp>, BadSetting> {
         if self.url.is_empty() {

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::broker::{EMAIL, PASSWORD};
 use crate::harness::{Engine, Place, amqp_url, redis_url, within};
-use crate::hub::Hub;
+use crate::hub::{Hub, refusal, run};
 use crate::rabbit::Rabbit;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,24 +52,54 @@ fn a_certificate_for_another_name_is_refused() {
     });
 }
 
+const PRODUCTION: [(&str, &str); 5] = [
+    ("APP_ENV", "production"),
+    ("HOST", "127.0.0.1"),
+    ("PORT", "0"),
+    ("JWT_SECRET", "0123456789-0123456789-0123456789-access"),
+    ("JWT_REFRESH_SECRET", "0123456789-0123456789-0123456789-refresh"),
+];
+
 #[test]
-fn production_says_what_it_talks_to_without_verified_tls() {
+fn production_refuses_a_server_elsewhere_without_verified_tls() {
+    // Addresses that are nobody's (RFC 5737).
+    for (named, variables) in [
+        ("DATABASE_URL", &[("DATABASE_URL", "postgres://203.0.113.1/nexus?sslmode=require")][..]),
+        ("DATABASE_URL", &[("DB_HOST", "203.0.113.1"), ("DB_PASSWORD", "not-to-be-printed")]),
+        ("REDIS_URL", &[("REDIS_URL", "redis://:not-to-be-printed@203.0.113.2")]),
+        ("AMQP_URL", &[("AMQP_URL", "amqp://hub:not-to-be-printed@203.0.113.3")]),
+        ("SMTP_URL", &[("SMTP_URL", "smtp://203.0.113.4"), ("SMTP_FROM", "support@hub.example")]),
+        // What is allowed of one is not of another.
+        (
+            "REDIS_URL",
+            &[
+                ("REDIS_URL", "redis://203.0.113.2"),
+                ("NEXUS__SECURITY__ALLOW_PLAINTEXT", "database,broker,smtp"),
+            ],
+        ),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let variables = [&PRODUCTION, variables].concat();
+        for command in ["serve", "migrate"] {
+            let refused = refusal(&run(directory.path(), &variables, &[command], ""));
+            assert!(refused.contains(&format!("setting {named}: ")), "{variables:?}: {refused}");
+            assert!(refused.contains("NEXUS__SECURITY__ALLOW_PLAINTEXT"), "{refused}");
+            assert!(!refused.contains("not-to-be-printed"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn production_says_what_it_is_allowed_to_talk_to_without_verified_tls() {
     actix_web::rt::System::new().block_on(async {
         let directory = tempfile::tempdir().unwrap();
-        let hub = Hub::start(
-            directory.path(),
-            &[
-                ("APP_ENV", "production"),
-                ("HOST", "127.0.0.1"),
-                ("JWT_SECRET", "0123456789-0123456789-0123456789-access"),
-                ("JWT_REFRESH_SECRET", "0123456789-0123456789-0123456789-refresh"),
-                // Addresses that are nobody's (RFC 5737).
-                ("DATABASE_URL", "postgres://203.0.113.1/nexus?sslmode=require"),
-                ("REDIS_URL", "redis://203.0.113.2"),
-                ("AMQP_URL", "amqps://hub@203.0.113.3"),
-            ],
-        )
-        .await;
+        let variables = [
+            ("DATABASE_URL", "postgres://203.0.113.1/nexus?sslmode=require"),
+            ("REDIS_URL", "redis://203.0.113.2"),
+            ("AMQP_URL", "amqps://hub@203.0.113.3"),
+            ("NEXUS__SECURITY__ALLOW_PLAINTEXT", "database, redis"),
+        ];
+        let hub = Hub::start(directory.path(), &[&PRODUCTION[..], &variables].concat()).await;
         let said = |setting: &str| {
             hub.errors().lines().any(|line| line.contains("without verified TLS") && line.contains(setting))
         };
@@ -78,6 +108,25 @@ fn production_says_what_it_talks_to_without_verified_tls() {
         })
         .await;
         assert!(!said("AMQP_URL"));
+        hub.kill();
+    });
+}
+
+#[test]
+fn production_starts_with_servers_of_its_own_machine() {
+    actix_web::rt::System::new().block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        // Nobody is there; it starts all the same.
+        let variables = [
+            ("DB_HOST", "localhost"),
+            ("DB_PORT", "9"),
+            ("REDIS_HOST", "127.0.0.1"),
+            ("REDIS_PORT", "9"),
+            ("AMQP_URL", "amqp://hub:secret@localhost:9"),
+        ];
+        let hub = Hub::start(directory.path(), &[&PRODUCTION[..], &variables].concat()).await;
+        hub.get("//health/live").await.expect(200);
+        assert!(!hub.errors().contains("without verified TLS"), "{}", hub.errors());
         hub.kill();
     });
 }

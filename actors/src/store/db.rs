@@ -227,10 +227,16 @@ impl Db {
     }
 }
 
-/// Whether connections to the database of this URL are made by TLS alone, to a server whose certificate is verified.
-pub fn verifies_tls(url: &str) -> bool {
-    let options = PgConnectOptions::from_str(url);
-    options.is_ok_and(|options| matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull))
+/// The host of the database with this URL, and whether connections to it are made by TLS alone, to a server whose
+/// certificate is verified. `None` for a file or a socket of this machine.
+pub fn server_of(url: &str) -> Option<(String, bool)> {
+    if url.starts_with("sqlite:") {
+        return None;
+    }
+    let options = PgConnectOptions::from_str(url).ok()?;
+    let host = options.get_host();
+    let verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    (options.get_socket().is_none() && !host.starts_with('/')).then(|| (host.to_owned(), verified))
 }
 
 async fn is_migrated(pool: &PgPool) -> HubResult<bool> {

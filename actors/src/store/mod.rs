@@ -50,5 +50,5 @@ pub mod webhooks;
 
 pub use cache::Storage;
 pub use commit::{Commit, LoadRule, Write, Writer};
-pub use db::{Connections, Db, DbSettings, verifies_tls};
+pub use db::{Connections, Db, DbSettings, server_of};
 pub use list::{Sort, SortKind};
