@@ -22,6 +22,7 @@ mod operators;
 mod orders;
 mod overload;
 mod rolling;
+mod sign_ins;
 mod sqlite;
 mod stage;
 mod starts;
@@ -82,6 +83,11 @@ const ROWS: &[Row] = &[
         number: 19,
         promise: "instances that start at once",
         run: |stage| Box::pin(operators::starts_at_once(stage)),
+    },
+    Row {
+        number: 20,
+        promise: "the time of a sign-in that fails tells nothing",
+        run: |stage| Box::pin(sign_ins::medians(stage)),
     },
 ];
 

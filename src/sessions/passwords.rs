@@ -5,6 +5,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use nexus_actors::{HubError, HubResult};
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 
 // The least that OWASP's Password Storage Cheat Sheet asks for with one lane.
@@ -31,6 +32,7 @@ pub struct Passwords {
     /// One for everyone hashing.
     cores: Arc<Semaphore>,
     concurrency: usize,
+    hashed: Counter,
 }
 
 /// Passwords under way.
@@ -56,7 +58,13 @@ impl Passwords {
             seats: Arc::new(Semaphore::new(concurrency + QUEUE)),
             cores: Arc::new(Semaphore::new(concurrency)),
             concurrency,
+            hashed: Counter::default(),
         }
+    }
+
+    /// How often argon2 was asked for, to make a hash or to verify one.
+    pub fn hashed(&self) -> Counter {
+        self.hashed.clone()
     }
 
     pub fn load(&self) -> HashingLoad {
@@ -67,8 +75,9 @@ impl Passwords {
 
     /// The password's hash in PHC string format, with a fresh salt.
     pub async fn hash(&self, password: String) -> HubResult<String> {
+        let hashed = self.hashed.clone();
         self.run(move || {
-            let hash = hasher()?.hash_password(password.as_bytes()).map_err(internal)?;
+            let hash = hasher(&hashed)?.hash_password(password.as_bytes()).map_err(internal)?;
             Ok(hash.to_string())
         })
         .await
@@ -77,7 +86,8 @@ impl Passwords {
     /// Whether `password` belongs to `hash`, a PHC string. Without a hash the answer is no, after the same work:
     /// the time must not tell whether there is such a user.
     pub async fn verify(&self, password: String, hash: Option<String>) -> HubResult<Verified> {
-        self.run(move || verify(&password, hash.as_deref())).await
+        let hashed = self.hashed.clone();
+        self.run(move || verify(&password, hash.as_deref(), &hashed)).await
     }
 
     async fn run<T: Send + 'static>(
@@ -97,7 +107,7 @@ impl Passwords {
     }
 }
 
-fn verify(password: &str, hash: Option<&str>) -> HubResult<Verified> {
+fn verify(password: &str, hash: Option<&str>, hashed: &Counter) -> HubResult<Verified> {
     let stored = hash.and_then(|hash| {
         let parsed = PasswordHash::new(hash);
         if parsed.is_err() {
@@ -110,7 +120,7 @@ fn verify(password: &str, hash: Option<&str>) -> HubResult<Verified> {
         Some(hash) => hash,
         None => PasswordHash::new(NOBODY).map_err(internal)?,
     };
-    let hasher = hasher()?;
+    let hasher = hasher(hashed)?;
     let ok = match hasher.verify_password(password.as_bytes(), &hash) {
         Ok(()) => exists,
         Err(argon2::password_hash::Error::PasswordInvalid) => false,
@@ -119,7 +129,9 @@ fn verify(password: &str, hash: Option<&str>) -> HubResult<Verified> {
     Ok(Verified { ok, needs_rehash: ok && !is_current(&hash) })
 }
 
-fn hasher() -> HubResult<Argon2<'static>> {
+/// Counts as one hashing, whoever it is for.
+fn hasher(hashed: &Counter) -> HubResult<Argon2<'static>> {
+    hashed.inc();
     let params = Params::new(MEMORY_KIB, ITERATIONS, LANES, None).map_err(internal)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
@@ -176,7 +188,7 @@ mod tests {
     fn nobodys_hash_costs_what_todays_hashes_cost() {
         let nobody = PasswordHash::new(NOBODY).unwrap();
         assert!(is_current(&nobody));
-        let real = hasher().unwrap().hash_password(b"x").unwrap();
+        let real = hasher(&Counter::default()).unwrap().hash_password(b"x").unwrap();
         assert_eq!(nobody.hash.unwrap().len(), real.hash.unwrap().len());
         assert_eq!(nobody.salt.unwrap().len(), real.salt.unwrap().len());
     }

@@ -10,6 +10,7 @@ mod counts;
 #[path = "../api/harness.rs"]
 mod harness;
 mod plans;
+mod sign_in;
 
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -41,13 +42,21 @@ fn listening(
     harness::run_with(engine, variables, test);
 }
 
-/// The statements of `GET path`, which must be answered with 200. What the hub does by itself meanwhile is heard as
-/// well now and then; of several tries the one with the fewest statements has nothing of it.
+/// The statements of `GET path`, which must be answered with 200.
 async fn statements(client: &Client, path: &str) -> Vec<String> {
+    statements_of(async || drop(client.get(path).await.expect(200))).await
+}
+
+/// How often [`statements_of`] has something done.
+const TRIES: usize = 5;
+
+/// The statements of what is done. What the hub does by itself meanwhile is heard as well now and then; of several tries
+/// the one with the fewest statements has nothing of it.
+async fn statements_of(act: impl AsyncFn()) -> Vec<String> {
     let mut fewest: Option<Vec<String>> = None;
-    for _ in 0..5 {
+    for _ in 0..TRIES {
         heard().clear();
-        client.get(path).await.expect(200);
+        act().await;
         let these = std::mem::take(&mut *heard());
         if fewest.as_ref().is_none_or(|fewest| these.len() < fewest.len()) {
             fewest = Some(these);

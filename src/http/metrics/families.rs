@@ -83,6 +83,7 @@ pub fn of_this_process(registry: &mut Registry, state: &HttpState) {
     let hashing = [("hashing", gauge(load.hashing)), ("waiting", gauge(load.waiting))];
     let help = "Passwords being hashed, and waiting for it";
     registry.register("password_hashings", help, Each::of("state", hashing));
+    registry.register("passwords_hashed", "Passwords hashed or verified", state.passwords.hashed());
 }
 
 /// `database`: whether it has just answered.
