@@ -18,8 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::{App, hub_settings, lock_database, open_storage};
 use crate::broker::Address;
 use crate::sessions::Passwords;
-use crate::settings::{LogFormat, Settings};
-use crate::{asyncapi, bootstrap, demo, http};
+use crate::settings::Settings;
+use crate::{asyncapi, bootstrap, demo, http, logging};
 
 /// Why the process ends with a failure, in one line.
 type Failure = Box<dyn std::error::Error>;
@@ -103,7 +103,7 @@ impl Cli {
             Ok(settings) => settings,
             Err(error) => return ended(Err(error.into())),
         };
-        start_logging(&settings);
+        logging::start(&settings.log);
         ended(match command {
             Command::Serve => serve(settings).await,
             Command::Migrate => migrate(&settings).await,
@@ -275,21 +275,5 @@ fn describe_broker(settings: &Settings) -> String {
     match Address::parse(&settings.broker.url) {
         Ok(address) => format!("RabbitMQ at {}", address.host()),
         Err(_) => "in process".to_owned(),
-    }
-}
-
-fn start_logging(settings: &Settings) {
-    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(&settings.log.filter);
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    // A second start in one process keeps the first subscriber.
-    let started = match settings.log.format {
-        LogFormat::Pretty => subscriber.compact().try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
-    };
-    if let Err(error) = started {
-        eprintln!("nexus-hub: logging was already started: {error}");
     }
 }

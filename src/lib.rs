@@ -7,6 +7,7 @@ pub mod broker;
 pub mod cli;
 mod demo;
 pub mod http;
+mod logging;
 pub mod mail;
 pub mod sessions;
 pub mod settings;

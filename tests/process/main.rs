@@ -15,6 +15,10 @@ mod gateway;
 #[path = "../api/channels/rabbit.rs"]
 mod rabbit;
 
+#[expect(dead_code, reason = "shared with the tests of the API")]
+#[path = "../api/mail/server.rs"]
+mod mail_server;
+
 mod audit;
 mod broker;
 mod broker_flow;
@@ -22,6 +26,7 @@ mod commands;
 mod dead_letters;
 mod events;
 mod hub;
+mod log;
 mod outages;
 mod restarts;
 mod settings;
