@@ -21,6 +21,7 @@ mod load;
 mod operators;
 mod orders;
 mod overload;
+mod poison;
 mod rolling;
 mod sign_ins;
 mod sqlite;
@@ -61,6 +62,11 @@ const ROWS: &[Row] = &[
         number: 11,
         promise: "a frozen peer: no request over 10 s",
         run: |stage| Box::pin(frozen::peers(stage)),
+    },
+    Row {
+        number: 12,
+        promise: "a poison message holds up no other",
+        run: |stage| Box::pin(poison::throughput(stage)),
     },
     Row {
         number: 13,

@@ -81,12 +81,12 @@ impl Plan {
     }
 }
 
-fn malformed_message(number: usize) -> Message {
+pub fn malformed_message(number: usize) -> Message {
     let body = format!("{{\"externalId\": \"bad-{number}\", \"message\": ");
     Message { routing_key: "inquiry.email", id: format!("bad-{number}"), body }
 }
 
-fn said(external_id: &str, conversation: Option<usize>, round: usize) -> Message {
+pub fn said(external_id: &str, conversation: Option<usize>, round: usize) -> Message {
     let who = conversation.map_or_else(|| external_id.to_owned(), |number| format!("c{number}"));
     let body = json!({
         "externalId": external_id,
