@@ -1,4 +1,4 @@
-//! Peers whose connections stand and bring nothing, and a RabbitMQ that takes no publishes for want of memory.
+//! Servers that were sent SIGSTOP, and a RabbitMQ that takes no publishes for want of memory.
 
 use std::time::{Duration, Instant};
 
@@ -8,31 +8,25 @@ use crate::away::{refresh_token, well};
 use crate::load::{Sent, get, millis, post, slowest};
 use crate::rig::figures::Figures;
 use crate::rig::hub::{PASSWORD, Person};
+use crate::rig::services::Service;
 use crate::rig::{Outcome, until};
 use crate::stage::{Stage, customer, made};
 
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Row 11. A frozen wire looks from the hub as a peer that was sent SIGSTOP.
+/// Row 11.
 pub async fn peers(stage: &mut Stage) -> Outcome<Figures> {
     let frozen_for = stage.seconds(5, 30);
-    let mut wired = stage.place().await?.wired();
-    wired.open();
-    let hub = wired.place.hub().await?;
+    let hub = stage.place().await?.hub().await?;
     let admin = Person::admin(&hub.base).await?;
     let one = format!("/customers/{}", made(&admin).await?);
     let mut figures = Figures::default();
-    for name in ["PostgreSQL", "Redis", "RabbitMQ"] {
+    for service in [Service::Postgres, Service::Redis, Service::Rabbitmq] {
         let refresh = refresh_token(&hub.base).await?;
-        let wire = match name {
-            "PostgreSQL" => &wired.postgres,
-            "Redis" => &wired.redis,
-            _ => &wired.rabbitmq,
-        };
-        wire.freeze(true);
+        let frozen = stage.services.lock().await.freeze(service)?;
         let sent = requests(&admin, &one, &refresh, frozen_for).await;
-        wire.freeze(false);
-        judge(&mut figures, &format!("{name} frozen"), &sent, name != "PostgreSQL");
+        drop(frozen);
+        judge(&mut figures, &format!("{service:?} frozen"), &sent, service != Service::Postgres);
         heal(&mut figures, &hub.base).await?;
     }
     stage.services.lock().await.memory_alarm(true)?;

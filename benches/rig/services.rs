@@ -83,6 +83,16 @@ impl Services {
         }
     }
 
+    /// SIGSTOP to all processes of a server; SIGCONT when what this answers is dropped.
+    pub fn freeze(&self, service: Service) -> Outcome<Frozen> {
+        let first = match service {
+            Service::Postgres => self.postgres.pid(),
+            Service::Redis => self.redis.pid(),
+            Service::Rabbitmq => self.rabbitmq.pid(),
+        };
+        Frozen::with_children(first.ok_or("a server that does not run")?)
+    }
+
     /// One of PostgreSQL's own programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.postgres.programs.join(name)
@@ -136,6 +146,11 @@ impl Postgres {
         ]))?;
         this.control(&["start"])?;
         Ok(this)
+    }
+
+    fn pid(&self) -> Option<String> {
+        let told = fs::read_to_string(self.data.join("postmaster.pid")).ok()?;
+        told.lines().next().map(|pid| pid.trim().to_owned())
     }
 
     fn control(&self, what: &[&str]) -> Outcome {
@@ -192,10 +207,14 @@ impl Server {
         Ok(())
     }
 
-    fn terminate(&self) {
-        let Some(process) = &self.process else { return };
+    fn pid(&self) -> Option<String> {
+        let process = self.process.as_ref()?;
         let told = self.pid_file.as_ref().and_then(|file| fs::read_to_string(file).ok());
-        let pid = told.map_or_else(|| process.id().to_string(), |pid| pid.trim().to_owned());
+        Some(told.map_or_else(|| process.id().to_string(), |pid| pid.trim().to_owned()))
+    }
+
+    fn terminate(&self) {
+        let Some(pid) = self.pid() else { return };
         if let Err(error) = run(Command::new("kill").args(["-TERM", &pid])) {
             eprintln!("a server did not end: {error}");
         }
@@ -209,6 +228,50 @@ impl Drop for Server {
             let _ = process.wait();
         }
     }
+}
+
+/// Processes that stand still, until it is dropped.
+pub struct Frozen(Vec<String>);
+
+impl Frozen {
+    /// The parent first, so that it starts no more of them.
+    fn with_children(first: String) -> Outcome<Self> {
+        let (mut frozen, mut next) = (Self(Vec::new()), vec![first]);
+        while let Some(pid) = next.pop() {
+            if let Err(error) = run(Command::new("kill").args(["-STOP", &pid]))
+                && Path::new("/proc").join(&pid).exists()
+            {
+                return Err(error);
+            }
+            next.extend(children_of(&pid)?);
+            frozen.0.push(pid);
+        }
+        Ok(frozen)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for pid in self.0.iter().filter(|pid| Path::new("/proc").join(pid).exists()) {
+            if let Err(error) = run(Command::new("kill").args(["-CONT", pid])) {
+                eprintln!("{pid} still stands: {error}");
+            }
+        }
+    }
+}
+
+fn children_of(parent: &str) -> Outcome<Vec<String>> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
+        // What has ended since is nobody's child.
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        // Behind the name: its state, and its parent.
+        let its_parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        if its_parent == Some(parent) {
+            children.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(children)
 }
 
 /// Keeps what it acknowledged, as the README asks of a deployment.
