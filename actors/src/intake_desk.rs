@@ -34,6 +34,8 @@ use crate::store::{Commit, Write, Writer};
 const ATTEMPTS: u32 = 5;
 /// After the first of these; doubled with each further one.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Dead letters in one transaction; each may be as large as a message may be.
+const BURIED_AT_ONCE: usize = 16;
 
 /// A channel's message, already validated. `identity` is what identifies it within its channel: its external id, or
 /// what stands in for that and is shown nowhere; without one, each call is new.
@@ -155,6 +157,7 @@ impl IntakeDesk {
         let mut receipts = vec![None; envelopes.len()];
         let mut inquiries = Vec::new();
         let mut reports = Vec::new();
+        let mut refused = Vec::new();
         for (place, envelope) in envelopes.iter().enumerate() {
             match envelope.understand() {
                 Ok(Arrival::Inquiry { channel, identity, message }) => {
@@ -162,11 +165,12 @@ impl IntakeDesk {
                 }
                 Ok(Arrival::Report { delivery_id, report }) => reports.push((place, delivery_id, report)),
                 Err(refusal) => {
-                    self.bury(envelope, &refusal).await?;
+                    refused.push((envelope, refusal));
                     receipts[place] = Some(Receipt::DeadLettered);
                 }
             }
         }
+        self.bury(&refused).await?;
         let lanes = lanes(inquiries);
         let outcomes = join_all(lanes.iter().map(|lane| self.take(&lane.messages))).await;
         for (lane, outcome) in lanes.iter().zip(outcomes) {
@@ -188,7 +192,7 @@ impl IntakeDesk {
             receipts[place] = Some(match self.report(delivery_id, report).await? {
                 Ok(()) => Receipt::Taken,
                 Err(refusal) => {
-                    self.bury(&envelopes[place], &refusal).await?;
+                    self.bury(&[(&envelopes[place], refusal)]).await?;
                     Receipt::DeadLettered
                 }
             });
@@ -211,7 +215,7 @@ impl IntakeDesk {
             }
             let error = format!("the hub failed on it {ATTEMPTS} times; its log says how");
             let refusal = Refusal::new(DeadLetterReason::FailedRepeatedly, error);
-            self.bury(&envelopes[place], &refusal).await?;
+            self.bury(&[(&envelopes[place], refusal)]).await?;
             receipts[place] = Some(Receipt::DeadLettered);
             return Ok(());
         }
@@ -249,16 +253,39 @@ impl IntakeDesk {
     }
 
     /// Brought again after it was buried, a message stays one dead letter.
-    async fn bury(&self, envelope: &Envelope, refusal: &Refusal) -> HubResult<()> {
-        let buried = BuriedMessage::new(new_id(), envelope, refusal, self.clock.now());
-        let letter = &buried.letter;
-        tracing::warn!(id = %letter.id, reason = %letter.reason, key = letter.routing_key, "dead letter");
-        let entity = (EntityType::DeadLetter, letter.id);
-        let event = Event::of(new_id(), EventType::DeadLetterAdded, entity, None, letter, letter.created_at);
-        match self.writer.ask(Commit::new(Write::InsertDeadLetter(buried), event)).await {
-            Err(HubError::Taken { .. }) => Ok(()),
-            outcome => outcome,
+    async fn bury(&self, refused: &[(&Envelope, Refusal)]) -> HubResult<()> {
+        for some in refused.chunks(BURIED_AT_ONCE) {
+            if !self.bury_together(some).await? {
+                for one in some.chunks(1) {
+                    self.bury_together(one).await?;
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// In one transaction, so that many of them hold up the others of their batch little longer than one does. Whether
+    /// it was done: not where one of them was buried before.
+    async fn bury_together(&self, refused: &[(&Envelope, Refusal)]) -> HubResult<bool> {
+        let mut commit = Commit::default();
+        let mut letters = Vec::new();
+        for (envelope, refusal) in refused {
+            let buried = BuriedMessage::new(new_id(), envelope, refusal, self.clock.now());
+            let letter = buried.letter.clone();
+            let entity = (EntityType::DeadLetter, letter.id);
+            let event =
+                Event::of(new_id(), EventType::DeadLetterAdded, entity, None, &letter, letter.created_at);
+            commit = commit.and(Write::InsertDeadLetter(buried)).with_event(event);
+            letters.push(letter);
+        }
+        match self.writer.ask(commit).await {
+            Err(HubError::Taken { .. }) => return Ok(false),
+            outcome => outcome?,
+        }
+        for letter in letters {
+            tracing::warn!(id = %letter.id, reason = %letter.reason, key = letter.routing_key, "dead letter");
+        }
+        Ok(true)
     }
 }
 
