@@ -170,9 +170,13 @@ async fn failed_as_withheld(stage: &Stage, response: &Value) -> Value {
     let error = failed["deliveryError"].as_str().unwrap();
     assert!(error.starts_with("withheld: "), "{failed}");
     for reader in [&stage.manager, &stage.admin] {
-        let told = reader.get("/notifications?limit=100").await.expect(200);
-        let told = told["data"].as_array().unwrap();
-        let told: Vec<_> = told.iter().filter(|one| one["type"] == "response.delivery_failed").collect();
+        let told = async || -> Vec<Value> {
+            let told = reader.get("/notifications?limit=100").await.expect(200);
+            let told = told["data"].as_array().unwrap().iter();
+            told.filter(|one| one["type"] == "response.delivery_failed").cloned().collect()
+        };
+        eventually("they are told", async || !told().await.is_empty()).await;
+        let told = told().await;
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!((&told[0]["subject"], &told[0]["data"]["deliveryError"]), (&failed["id"], &json!(error)));
     }
