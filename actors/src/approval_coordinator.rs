@@ -32,7 +32,7 @@ use crate::store::responses::{GetResponse, ResponseStore};
 use crate::store::users::{ListApprovers, UserStore};
 use crate::store::{Commit, LoadRule, Write, Writer};
 
-pub use deliveries::{ReleaseDeliveries, SettleDelivery};
+pub use deliveries::{FetchDeliveries, ReleaseDeliveries, SettleDelivery};
 pub use policies::ExplainPolicies;
 pub use timers::{ApprovalTimers, FireTimers};
 use timers::{SWEEP, has_reviewer};

@@ -1,11 +1,11 @@
 use actix_web::{HttpResponse, web};
 use nexus_actors::HubError;
-use nexus_actors::approval_coordinator::SettleDelivery;
+use nexus_actors::approval_coordinator::{FetchDeliveries, SettleDelivery};
 use nexus_actors::domain::api_key::Scope;
 use nexus_actors::domain::delivery::{Delivery, FailureReport, Report};
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
-use nexus_actors::store::deliveries::{GetDelivery, ListDeliveries, SORTS};
+use nexus_actors::store::deliveries::{GetDelivery, SORTS};
 use uuid::Uuid;
 
 use super::State;
@@ -33,7 +33,7 @@ pub async fn list(state: State, gateway: Gateway, query: Query) -> Result<HttpRe
     let mut params = query.list(&["status"])?;
     let status = params.one("status");
     let page = params.page(Listing::told(SORTS))?;
-    Ok(HttpResponse::Ok().json(state.hub.deliveries.ask(ListDeliveries { status, page }).await?))
+    Ok(HttpResponse::Ok().json(state.hub.approval_coordinator.ask(FetchDeliveries { status, page }).await?))
 }
 
 /// It was sent. Telling so again changes nothing.

@@ -10,10 +10,11 @@ use crate::clock::new_id;
 use crate::desk::settle;
 use crate::domain::delivery::{Delivery, DeliveryStatus, Report};
 use crate::domain::event::{EntityType, EventType};
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::response::{HistoryAction, HistoryEntry, Response};
 use crate::domain::{Event, Origin, Timestamp};
 use crate::error::{HubError, HubResult};
-use crate::store::deliveries::GetDelivery;
+use crate::store::deliveries::{GetDelivery, ListDeliveries};
 use crate::store::responses::{FindResponses, GetResponse};
 use crate::store::{Commit, Write};
 
@@ -38,6 +39,15 @@ pub struct ReleaseDeliveries {
     pub until: Timestamp,
 }
 
+/// Deliveries for those who fetch what they send, through the same gate: what is pending and not exactly what was approved
+/// is withheld for good before anybody sees it as something to send.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "HubResult<Page<Delivery>>")]
+pub struct FetchDeliveries {
+    pub status: Option<DeliveryStatus>,
+    pub page: PageRequest,
+}
+
 impl Handler<SettleDelivery> for ApprovalCoordinator {
     type Result = ResponseFuture<HubResult<Delivery>>;
 
@@ -53,6 +63,15 @@ impl Handler<ReleaseDeliveries> for ApprovalCoordinator {
     fn handle(&mut self, release: ReleaseDeliveries, _: &mut Self::Context) -> Self::Result {
         let coordinator = self.clone();
         Box::pin(async move { coordinator.release_deliveries(release).await })
+    }
+}
+
+impl Handler<FetchDeliveries> for ApprovalCoordinator {
+    type Result = ResponseFuture<HubResult<Page<Delivery>>>;
+
+    fn handle(&mut self, fetch: FetchDeliveries, _: &mut Self::Context) -> Self::Result {
+        let coordinator = self.clone();
+        Box::pin(async move { settle(|| coordinator.fetch_deliveries(&fetch)).await })
     }
 }
 
@@ -77,6 +96,28 @@ impl ApprovalCoordinator {
         }
         self.writer.ask(commit).await?;
         Ok(released)
+    }
+
+    async fn fetch_deliveries(&self, fetch: &FetchDeliveries) -> HubResult<Page<Delivery>> {
+        loop {
+            let list = ListDeliveries { status: fetch.status, page: fetch.page.clone() };
+            let page = self.deliveries.ask(list).await?;
+            let is_pending = |delivery: &&Delivery| delivery.status == DeliveryStatus::Pending;
+            let pending: Vec<_> = page.data.iter().filter(is_pending).collect();
+            let ids = pending.iter().map(|delivery| delivery.message.response_id).collect();
+            let mut responses = self.responses.ask(FindResponses(ids)).await?;
+            let now = self.clock.now();
+            let mut commit = Commit::default();
+            for before in pending {
+                if !is_released(before, &responses) {
+                    commit = withhold(commit, before, responses.get_mut(&before.message.response_id), now);
+                }
+            }
+            if commit.writes.is_empty() {
+                return Ok(page);
+            }
+            self.writer.ask(commit).await?;
+        }
     }
 
     async fn settle_delivery(&self, message: &SettleDelivery) -> HubResult<Delivery> {

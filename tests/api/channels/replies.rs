@@ -18,6 +18,7 @@ on_both_engines!(
     a_permanent_failure_fails_the_response,
     a_delivery_that_was_tampered_with_fails_its_response_and_is_never_sent,
     of_a_response_whose_delivery_was_forged_nothing_is_sent,
+    who_fetches_deliveries_gets_none_that_was_tampered_with,
 );
 
 /// Longer than the first back-off.
@@ -161,6 +162,22 @@ async fn of_a_response_whose_delivery_was_forged_nothing_is_sent(hub: &TestHub, 
     assert_eq!(withheld["meta"]["total"], 2, "{withheld}");
     assert_eq!(counted(hub, "response.delivery_failed").await, 1);
     replies.silent().await;
+}
+
+async fn who_fetches_deliveries_gets_none_that_was_tampered_with(hub: &TestHub, stage: &Stage) {
+    let replies = stage.gateway.replies("email").await;
+    let inquiry = inquiry(stage).await;
+    let response = stage.approved(&inquiry, "It ships tomorrow.").await;
+    fail(stage, &replies, &replies.next().await).await;
+    let pending = stage.admin.get("/deliveries?status=pending").await.expect(200);
+    assert_eq!(pending["data"][0]["message"], "It ships tomorrow.");
+    // It is not due, so that nobody else looks at it.
+    change(hub, TAMPER).await;
+    let pending = stage.admin.get("/deliveries?status=pending").await.expect(200);
+    assert_eq!((&pending["data"], &pending["meta"]["total"]), (&json!([]), &json!(0)));
+    failed_as_withheld(stage, &response).await;
+    assert_eq!(stage.delivery().await["status"], "failed");
+    assert_eq!(counted(hub, "delivery.withheld").await, 1);
 }
 
 /// What everyone is told of a response whose delivery was withheld.
