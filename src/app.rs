@@ -27,6 +27,7 @@ use crate::sessions::{
     Authenticators, Lockout, Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens,
 };
 use crate::settings::{BadSetting, DatabaseSettings, Settings};
+use crate::telemetry::Telemetry;
 use crate::transport;
 use crate::webhooks::WebhookCaller;
 
@@ -98,10 +99,13 @@ impl App {
         }
         let supervision = Supervision::new(Restarts::default());
         let bad = |BadSetting { setting, problem }| StartError::Setting { setting, problem };
-        let (broker, publisher) = Broker::start(&settings.broker, &supervision).map_err(bad)?;
+        let telemetry = Telemetry::start(&settings, &supervision).map_err(bad)?;
+        let tracer = telemetry.as_ref().map(|telemetry| telemetry.tracer.clone());
+        let (broker, publisher) =
+            Broker::start(&settings.broker, &supervision, tracer.clone()).map_err(bad)?;
         let mail = MailSender::start(&settings.smtp, &supervision, clock.clone()).map_err(bad)?;
         let webhooks = WebhookCaller::start(&settings.webhooks, &supervision).map_err(bad)?;
-        let ports = Ports { broker: publisher, mail, webhooks };
+        let ports = Ports { broker: publisher, mail, webhooks, tracer };
         let hub = Hub::start(hub_settings, supervision, Some(ports), storage, clock);
         broker.connect(&hub);
         let readiness = Readiness::default();
@@ -122,6 +126,7 @@ impl App {
             broker: broker.clone(),
             readiness: readiness.clone(),
             metrics: Metrics::default(),
+            telemetry,
         };
         let (server, serving, address) = listen(&settings, &state)?;
         let preparing = actix_web::rt::spawn(prepare(state, readiness.clone()));

@@ -11,5 +11,6 @@ mod logging;
 pub mod mail;
 pub mod sessions;
 pub mod settings;
+pub mod telemetry;
 mod transport;
 pub mod webhooks;

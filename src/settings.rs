@@ -20,6 +20,7 @@ use self::values::{list, parts};
 use self::variables::{NAMES, Variables};
 use crate::broker::BrokerSettings;
 use crate::mail::SmtpSettings;
+use crate::telemetry::TelemetrySettings;
 use crate::transport;
 use crate::webhooks::WebhookSettings;
 
@@ -52,6 +53,7 @@ pub struct Settings {
     pub webhooks: WebhookSettings,
     pub actors: ActorSettings,
     pub log: LogSettings,
+    pub telemetry: TelemetrySettings,
     pub shutdown: ShutdownSettings,
     pub bootstrap: BootstrapSettings,
 }
@@ -302,6 +304,7 @@ impl Settings {
             .check()
             .and_then(|()| self.broker.check(self.is_production()))
             .and_then(|()| self.webhooks.check())
+            .and_then(|()| self.telemetry.check())
             .and_then(|()| transport::check(self));
         if let Err(BadSetting { setting, problem }) = checked {
             return refuse(setting, &problem);

@@ -1,6 +1,7 @@
-//! Which connections leave this machine without TLS that verifies whom they lead to.
+//! TLS as a client over HTTP, and which connections leave this machine without TLS that verifies whom they lead to.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use nexus_actors::store::server_of;
 use url::Url;
@@ -10,8 +11,13 @@ use crate::http::listed;
 use crate::settings::{BadSetting, Settings};
 
 /// Servers that the hub talks to: the sections of their settings, and the settings that say where they are.
-const SERVERS: [(&str, &str); 4] =
-    [("database", "DATABASE_URL"), ("redis", "REDIS_URL"), ("broker", "AMQP_URL"), ("smtp", "SMTP_URL")];
+const SERVERS: [(&str, &str); 5] = [
+    ("database", "DATABASE_URL"),
+    ("redis", "REDIS_URL"),
+    ("broker", "AMQP_URL"),
+    ("smtp", "SMTP_URL"),
+    ("telemetry", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+];
 
 /// # Errors
 /// In production, the setting of a server elsewhere that is talked to in the clear, or without asking who it is, and
@@ -19,7 +25,7 @@ const SERVERS: [(&str, &str); 4] =
 pub fn check(settings: &Settings) -> Result<(), BadSetting> {
     let allowed: Vec<&str> = listed(&settings.security.allow_plaintext).collect();
     if let Some(name) = allowed.iter().find(|name| SERVERS.iter().all(|(section, _)| section != *name)) {
-        let problem = format!("{name:?} is none of database, redis, broker and smtp");
+        let problem = format!("{name:?} is none of database, redis, broker, smtp and telemetry");
         return Err(BadSetting { setting: "NEXUS__SECURITY__ALLOW_PLAINTEXT", problem });
     }
     if !settings.is_production() {
@@ -37,13 +43,31 @@ pub fn check(settings: &Settings) -> Result<(), BadSetting> {
     }
 }
 
+/// TLS to servers of HTTP whose certificates Mozilla's roots vouch for.
+///
+/// # Errors
+/// That it cannot be set up, for what is set in this section.
+pub fn tls(section: &'static str) -> Result<rustls::ClientConfig, BadSetting> {
+    let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| BadSetting {
+        setting: section,
+        problem: format!("TLS cannot be set up: {error}"),
+    })?;
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 /// The servers elsewhere that are talked to in the clear, or without asking who they are.
 pub fn unprotected(settings: &Settings) -> impl Iterator<Item = (&'static str, &'static str)> {
     let servers = [
         server_of(&settings.database.url),
-        host_of(&settings.redis.url).map(|host| (host, settings.redis.url.starts_with("rediss://"))),
+        of_url(&settings.redis.url, "rediss"),
         broker(&settings.broker.url),
         settings.smtp.server(),
+        of_url(&settings.telemetry.otlp_endpoint, "https"),
     ];
     let unprotected = |server: Option<(String, bool)>| {
         server.is_some_and(|(host, verified)| !verified && is_elsewhere(&host))
@@ -56,8 +80,10 @@ fn broker(url: &str) -> Option<(String, bool)> {
     Some((address.host().to_owned(), url.starts_with("amqps://")))
 }
 
-fn host_of(url: &str) -> Option<String> {
-    Some(Url::parse(url).ok()?.host_str()?.to_owned())
+/// The host, and whether it is reached by `secure`.
+fn of_url(url: &str, secure: &str) -> Option<(String, bool)> {
+    let url = Url::parse(url).ok()?;
+    Some((url.host_str()?.to_owned(), url.scheme() == secure))
 }
 
 fn is_elsewhere(host: &str) -> bool {
@@ -104,6 +130,17 @@ mod tests {
             assert_eq!(of(&format!("postgres://db/nexus?sslmode={mode}"), "", "", ""), ["database"]);
         }
         assert_eq!(of("postgres://localhost/nexus?host=db", "", "", ""), ["database"]);
+    }
+
+    #[test]
+    fn a_collector_elsewhere_is_named() {
+        let of = |endpoint| {
+            let settings = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]);
+            unprotected(&settings).map(|(section, _)| section).collect::<Vec<_>>()
+        };
+        assert_eq!(of("http://collector:4318"), ["telemetry"]);
+        assert!(of("https://collector:4318").is_empty());
+        assert!(of("http://localhost:4318").is_empty());
     }
 
     #[test]

@@ -46,6 +46,8 @@ impl Actor for ApiKeyDesk {
 
 impl Supervised for ApiKeyDesk {}
 
+crate::follows_traces!(ApiKeyDesk);
+
 impl Handler<CreateApiKey> for ApiKeyDesk {
     type Result = ResponseFuture<HubResult<ApiKey>>;
 

@@ -3,6 +3,7 @@
 mod deliveries;
 mod policies;
 mod timers;
+mod traces;
 
 use std::sync::{Arc, Mutex};
 
@@ -111,6 +112,8 @@ impl Actor for ApprovalCoordinator {
 }
 
 impl Supervised for ApprovalCoordinator {}
+
+crate::follows_traces!(ApprovalCoordinator);
 
 impl Handler<DraftResponse> for ApprovalCoordinator {
     type Result = ResponseFuture<HubResult<Response>>;
@@ -241,6 +244,7 @@ impl ApprovalCoordinator {
         let customer =
             customer.ok_or(HubError::Conflict("The customer was deleted; there is nobody to reply to."))?;
         let delivery = Delivery::of_approved(new_id(), response, &inquiry, &customer, response.updated_at);
+        let commit = self.trace_release(commit, &delivery).await?;
         let commit = commit.and(Write::InsertMessage(reply)).and(Write::InsertDelivery(delivery));
         let Some(answered) = inquiry.answered(response.updated_at) else { return Ok(commit) };
         let entity = (EntityType::Inquiry, inquiry.id);

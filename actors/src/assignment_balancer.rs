@@ -123,6 +123,8 @@ impl Actor for AssignmentBalancer {
 
 impl Supervised for AssignmentBalancer {}
 
+crate::follows_traces!(AssignmentBalancer);
+
 impl Handler<ChooseAssignees> for AssignmentBalancer {
     type Result = ResponseFuture<HubResult<(Vec<Decision>, Promise)>>;
 

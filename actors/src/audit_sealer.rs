@@ -39,6 +39,8 @@ impl Actor for AuditSealer {
 
 impl Supervised for AuditSealer {}
 
+crate::follows_traces!(AuditSealer);
+
 async fn run(audit: &Mailbox<AuditStore>) {
     let (mut outage, mut pause) = (Outage::of("audit entries stay unsealed"), EVERY);
     loop {

@@ -63,6 +63,8 @@ impl Actor for CustomerDesk {
 
 impl Supervised for CustomerDesk {}
 
+crate::follows_traces!(CustomerDesk);
+
 impl Handler<CreateCustomer> for CustomerDesk {
     type Result = ResponseFuture<HubResult<Customer>>;
 

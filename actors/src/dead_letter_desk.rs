@@ -49,6 +49,8 @@ impl Actor for DeadLetterDesk {
 
 impl Supervised for DeadLetterDesk {}
 
+crate::follows_traces!(DeadLetterDesk);
+
 impl Handler<SettleDeadLetter> for DeadLetterDesk {
     type Result = ResponseFuture<HubResult<DeadLetter>>;
 

@@ -6,6 +6,7 @@
 //!
 //! Each route has a dispatcher of its own, so that a slow mail server holds up nothing but mail.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,9 @@ use crate::domain::{Origin, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::port::{MAIL_CLAIM, Mail, MailOutcome, Outcome, Outgoing, Publish, SendMail, send_mail};
-use crate::store::deliveries::{Channels, DeliveryStore, ListDue};
+use crate::store::deliveries::{Channels, DeliveryStore, FindTraces, ListDue};
 use crate::store::{Commit, Write, Writer};
+use crate::trace::{KeyValue, Span, SpanKind, Tracer, within};
 
 /// How often due deliveries are looked for without being told to.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -49,6 +51,7 @@ pub(crate) struct Dispatch {
     pub channels: Channels,
     pub prepared: Arc<SetOnce<()>>,
     pub due: Arc<Notify>,
+    pub tracer: Option<Tracer>,
     /// Held while deliveries are handed over, and at the end for good.
     pub turn: Arc<Mutex<()>>,
 }
@@ -78,6 +81,8 @@ impl Actor for DeliveryDispatcher {
 }
 
 impl Supervised for DeliveryDispatcher {}
+
+crate::follows_traces!(DeliveryDispatcher);
 
 impl Dispatch {
     async fn run(&self) {
@@ -116,21 +121,56 @@ impl Dispatch {
             .coordinator
             .ask(ReleaseDeliveries { deliveries, until: now.plus(self.route.claim()) })
             .await?;
+        let traced = self.traced(released).await?;
         match &self.route {
-            Route::Broker(broker) => self.publish(broker, released).await?,
+            Route::Broker(broker) => self.publish(broker, traced).await?,
             Route::Mail(server) => {
-                join_all(released.into_iter().map(|delivery| self.send(server, delivery))).await;
+                let sending = traced.into_iter().map(|(delivery, span)| async move {
+                    within(span.as_ref(), self.send(server, delivery, span.as_ref())).await;
+                });
+                join_all(sending).await;
             }
         }
         Ok(found)
     }
 
+    /// Each with the span of its hand-over, which goes on with the trace in which it was released.
+    async fn traced(&self, deliveries: Vec<Delivery>) -> HubResult<Vec<(Delivery, Option<Span>)>> {
+        let places = match &self.tracer {
+            Some(_) if !deliveries.is_empty() => {
+                let ids = deliveries.iter().map(|delivery| delivery.id).collect();
+                self.deliveries.ask(FindTraces(ids)).await?
+            }
+            Some(_) | None => HashMap::new(),
+        };
+        let begin = |delivery: &Delivery| {
+            let (tracer, place) = (self.tracer.as_ref()?, places.get(&delivery.id)?);
+            let attributes = vec![
+                KeyValue::new("nexus.delivery.id", delivery.id.to_string()),
+                KeyValue::new("nexus.inquiry.id", delivery.message.inquiry_id.to_string()),
+                KeyValue::new("nexus.channel", delivery.message.channel.clone()),
+            ];
+            Some(tracer.begin(SpanKind::Internal, "deliver", Some(*place), attributes))
+        };
+        let with_span = |delivery: Delivery| {
+            let span = begin(&delivery);
+            (delivery, span)
+        };
+        Ok(deliveries.into_iter().map(with_span).collect())
+    }
+
     /// To the broker, all at once.
-    async fn publish(&self, broker: &Recipient<Publish>, deliveries: Vec<Delivery>) -> HubResult<()> {
-        if deliveries.is_empty() {
+    async fn publish(
+        &self,
+        broker: &Recipient<Publish>,
+        traced: Vec<(Delivery, Option<Span>)>,
+    ) -> HubResult<()> {
+        if traced.is_empty() {
             return Ok(());
         }
-        let messages = deliveries.iter().map(|delivery| Outgoing::Delivery(delivery.message.clone()));
+        let messages = traced.iter().map(|(delivery, span)| {
+            (Outgoing::Delivery(delivery.message.clone()), span.as_ref().map(Span::place))
+        });
         let answer = broker.send(Publish(messages.collect())).await;
         let outcomes =
             answer.unwrap_or(Err(HubError::Unavailable { what: "broker" })).unwrap_or_else(|error| {
@@ -139,13 +179,21 @@ impl Dispatch {
             });
         let now = self.clock.now();
         let mut outcomes = outcomes.into_iter();
-        let became = |delivery: Delivery| match outcomes.next() {
-            Some(Outcome::Confirmed) => delivery.handed_over(now),
-            Some(Outcome::Unroutable) => self.unroutable(&delivery, now),
-            // The broker may have it. It is published again, as the same message.
-            Some(Outcome::Unconfirmed) | None => delivery.due_at(now.plus(SWEEP), now),
+        let became = |(delivery, span): (Delivery, Option<Span>)| {
+            let (after, failure) = match outcomes.next() {
+                Some(Outcome::Confirmed) => (delivery.handed_over(now), None),
+                Some(Outcome::Unroutable) => (self.unroutable(&delivery, now), Some("unroutable")),
+                // The broker may have it. It is published again, as the same message.
+                Some(Outcome::Unconfirmed) | None => {
+                    (delivery.due_at(now.plus(SWEEP), now), Some("unconfirmed"))
+                }
+            };
+            if let (Some(span), Some(failure)) = (span, failure) {
+                span.fail(failure);
+            }
+            after
         };
-        self.keep_all(deliveries.into_iter().map(became).collect()).await
+        self.keep_all(traced.into_iter().map(became).collect()).await
     }
 
     /// In one transaction, unless a report has come in for one of them.
@@ -179,9 +227,19 @@ impl Dispatch {
         }
     }
 
-    async fn send(&self, server: &Recipient<SendMail>, delivery: Delivery) {
+    async fn send(&self, server: &Recipient<SendMail>, delivery: Delivery, span: Option<&Span>) {
         let id = delivery.id;
-        let kept = match send_mail(server, Mail::Reply(Box::new(delivery.message.clone()))).await {
+        let outcome = send_mail(server, Mail::Reply(Box::new(delivery.message.clone()))).await;
+        let failure = match &outcome {
+            MailOutcome::Sent => None,
+            MailOutcome::Failed { .. } => Some("refused"),
+            MailOutcome::NotTried { .. } => Some("not_tried"),
+            MailOutcome::Unknown { .. } => Some("unknown"),
+        };
+        if let (Some(span), Some(failure)) = (span, failure) {
+            span.fail(failure);
+        }
+        let kept = match outcome {
             MailOutcome::Sent => self.report(id, Report::Confirmed { delivered_at: None }).await,
             MailOutcome::Failed { reason, permanent } => {
                 self.report(id, Report::Failed { reason, permanent }).await

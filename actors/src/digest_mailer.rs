@@ -67,6 +67,8 @@ impl Actor for DigestMailer {
 
 impl Supervised for DigestMailer {}
 
+crate::follows_traces!(DigestMailer);
+
 impl Handler<MailDigests> for DigestMailer {
     type Result = ResponseFuture<HubResult<()>>;
 

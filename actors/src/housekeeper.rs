@@ -45,6 +45,8 @@ impl Actor for Housekeeper {
 
 impl Supervised for Housekeeper {}
 
+crate::follows_traces!(Housekeeper);
+
 impl Handler<KeepHouse> for Housekeeper {
     type Result = ResponseFuture<HubResult<()>>;
 

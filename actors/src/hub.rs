@@ -141,6 +141,7 @@ impl Hub {
     ) -> Self {
         let threads = Threads::new(settings.threads);
         let capacity = settings.mailbox_capacity;
+        let tracer = ports.as_ref().and_then(|ports| ports.tracer.clone());
 
         macro_rules! start {
             ($name:literal, $actor:expr) => {{
@@ -241,6 +242,7 @@ impl Hub {
                 channels,
                 prepared: Arc::clone(&storage.prepared),
                 due: Arc::clone(due),
+                tracer: tracer.clone(),
                 turn: Arc::default(),
             };
             let last = dispatch.clone().finish();
@@ -307,6 +309,7 @@ impl Hub {
                 balancer: assignment_balancer.clone(),
                 coordinator: approval_coordinator.clone(),
                 writer: writer.clone(),
+                tracer: tracer.clone(),
             }
         );
         let dead_letter_desk = start!(

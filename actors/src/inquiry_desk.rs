@@ -20,6 +20,7 @@ use crate::store::customers::{CustomerStore, GetCustomer};
 use crate::store::inquiries::{GetInquiry, InquiryStore};
 use crate::store::users::UserStore;
 use crate::store::{Commit, LoadRule, Write, Writer};
+use crate::trace;
 
 /// Takes a new inquiry in and assigns it in the same transaction, if anyone has room.
 #[derive(Clone, Debug, Message)]
@@ -75,6 +76,8 @@ impl Actor for InquiryDesk {
 }
 
 impl Supervised for InquiryDesk {}
+
+crate::follows_traces!(InquiryDesk);
 
 impl Handler<CreateInquiry> for InquiryDesk {
     type Result = ResponseFuture<HubResult<Inquiry>>;
@@ -198,6 +201,9 @@ impl InquiryDesk {
                 &inquiry,
                 now,
             ));
+        }
+        if let Some(place) = trace::current_place() {
+            commit = commit.and(Write::KeepTrace { entity_id: id, place });
         }
         self.writer.ask(commit).await?;
         drop(promise);

@@ -5,6 +5,7 @@
 
 mod batch;
 mod lanes;
+mod traces;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use futures_util::future::join_all;
 use uuid::Uuid;
 
 use self::lanes::{Lane, lanes};
+use self::traces::{leading, place_of};
 use crate::approval_coordinator::{ApprovalCoordinator, SettleDelivery};
 use crate::assignment_balancer::{AssignmentBalancer, TakeUpWaiting};
 use crate::clock::{Clock, new_id};
@@ -22,6 +24,7 @@ use crate::domain::dead_letter::{BuriedMessage, DeadLetterReason};
 use crate::domain::delivery::Report;
 use crate::domain::envelope::{Arrival, Envelope, Refusal};
 use crate::domain::event::{EntityType, EventType};
+use crate::domain::trace_parent::TraceParent;
 use crate::domain::{Claim, Event, Origin};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
@@ -29,6 +32,7 @@ use crate::store::intake::IntakeStore;
 use crate::store::responses::ResponseStore;
 use crate::store::users::UserStore;
 use crate::store::{Commit, Write, Writer};
+use crate::trace::{Span, Tracer, within};
 
 /// How often the hub tries a message that makes it fail.
 const ATTEMPTS: u32 = 5;
@@ -90,6 +94,7 @@ pub struct IntakeDesk {
     pub(crate) balancer: Mailbox<AssignmentBalancer>,
     pub(crate) coordinator: Mailbox<ApprovalCoordinator>,
     pub(crate) writer: Mailbox<Writer>,
+    pub(crate) tracer: Option<Tracer>,
 }
 
 impl Actor for IntakeDesk {
@@ -97,6 +102,8 @@ impl Actor for IntakeDesk {
 }
 
 impl Supervised for IntakeDesk {}
+
+crate::follows_traces!(IntakeDesk);
 
 impl Handler<TakeIn> for IntakeDesk {
     type Result = ResponseFuture<HubResult<Taken>>;
@@ -128,7 +135,11 @@ impl Handler<TakeAgain> for IntakeDesk {
             match envelope.understand() {
                 Err(refusal) => Ok(Err(refusal)),
                 Ok(Arrival::Inquiry { channel, identity, message }) => {
-                    desk.take(&[of_broker(channel, identity, *message)]).await?;
+                    // Part of what the admin does, who does it for the publisher.
+                    if let (Some(span), Some(place)) = (Span::current(), place_of(&envelope)) {
+                        span.link(place);
+                    }
+                    desk.take(&[of_broker(channel, identity, *message, None)]).await?;
                     Ok(Ok(()))
                 }
                 Ok(Arrival::Report { delivery_id, report }) => desk.report(delivery_id, report).await,
@@ -138,8 +149,14 @@ impl Handler<TakeAgain> for IntakeDesk {
 }
 
 /// The broker grants no privilege: its messages come from nobody in particular.
-fn of_broker(channel: String, identity: String, message: InboundMessage) -> TakeIn {
-    TakeIn { channel, identity: Some(identity), message, origin: Origin::default(), claim: None }
+fn of_broker(
+    channel: String,
+    identity: String,
+    message: InboundMessage,
+    trace: Option<TraceParent>,
+) -> TakeIn {
+    let origin = Origin { trace, ..Origin::default() };
+    TakeIn { channel, identity: Some(identity), message, origin, claim: None }
 }
 
 impl IntakeDesk {
@@ -155,24 +172,35 @@ impl IntakeDesk {
 
     async fn receive(&self, envelopes: &[Envelope]) -> HubResult<Vec<Option<Receipt>>> {
         let mut receipts = vec![None; envelopes.len()];
+        let mut spans = Vec::with_capacity(envelopes.len());
         let mut inquiries = Vec::new();
         let mut reports = Vec::new();
-        let mut refused = Vec::new();
+        let (mut refused, mut refused_at) = (Vec::new(), Vec::new());
         for (place, envelope) in envelopes.iter().enumerate() {
-            match envelope.understand() {
+            let arrival = envelope.understand();
+            let span = self.begin(envelope, &arrival);
+            match arrival {
                 Ok(Arrival::Inquiry { channel, identity, message }) => {
-                    inquiries.push((place, of_broker(channel, identity, *message)));
+                    let trace = span.as_ref().map(Span::place);
+                    inquiries.push((place, of_broker(channel, identity, *message, trace)));
                 }
                 Ok(Arrival::Report { delivery_id, report }) => reports.push((place, delivery_id, report)),
                 Err(refusal) => {
                     refused.push((envelope, refusal));
+                    refused_at.push(place);
                     receipts[place] = Some(Receipt::DeadLettered);
                 }
             }
+            spans.push(span);
         }
-        self.bury(&refused).await?;
+        let leader = leading(refused_at.iter().filter_map(|&place: &usize| spans[place].as_ref()));
+        within(leader, self.bury(&refused)).await?;
         let lanes = lanes(inquiries);
-        let outcomes = join_all(lanes.iter().map(|lane| self.take(&lane.messages))).await;
+        let taking = lanes.iter().map(|lane| {
+            let leader = leading(lane.places.iter().filter_map(|&place| spans[place].as_ref()));
+            within(leader, self.take(&lane.messages))
+        });
+        let outcomes = join_all(taking).await;
         for (lane, outcome) in lanes.iter().zip(outcomes) {
             match outcome {
                 Ok(taken) => {
@@ -189,13 +217,16 @@ impl IntakeDesk {
             }
         }
         for (place, delivery_id, report) in reports {
-            receipts[place] = Some(match self.report(delivery_id, report).await? {
-                Ok(()) => Receipt::Taken,
-                Err(refusal) => {
-                    self.bury(&[(&envelopes[place], refusal)]).await?;
-                    Receipt::DeadLettered
-                }
-            });
+            let settling = async {
+                HubResult::Ok(match self.report(delivery_id, report).await? {
+                    Ok(()) => Receipt::Taken,
+                    Err(refusal) => {
+                        self.bury(&[(&envelopes[place], refusal)]).await?;
+                        Receipt::DeadLettered
+                    }
+                })
+            };
+            receipts[place] = Some(within(spans[place].as_ref(), settling).await?);
         }
         Ok(receipts)
     }

@@ -17,6 +17,7 @@
 //! | [`hub`] | starts and stops the tree of actors |
 //! | [`supervision`], [`mailbox`] | restarts after panics; bounded ways to an actor |
 //! | [`measures`] | what is counted, for the operator |
+//! | [`trace`] | what is followed, for the operator |
 //!
 //! Invariants:
 //! - A change of state, its audit entry, its outbox event and its idempotency key commit together or not at
@@ -44,12 +45,13 @@ pub mod intake_desk;
 pub mod mailbox;
 pub mod measures;
 pub mod notifier;
-mod outage;
+pub mod outage;
 pub mod outbox_relay;
 pub mod port;
 pub mod redelivery;
 pub mod store;
 pub mod supervision;
+pub mod trace;
 pub mod user_desk;
 pub mod webhook_desk;
 pub mod webhook_dispatcher;

@@ -3,15 +3,17 @@
 //! Actix's own mailbox bound holds for one `Addr` and leaks through its clones, and `send` ignores it. A
 //! [`Mailbox`] admits a fixed number of messages at a time and refuses the next at once.
 
+use std::any::type_name;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix::dev::{Request, ToEnvelope};
+use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Context, Handler, Message, Supervised};
 use actix_rt::ArbiterHandle;
+use futures_util::TryFutureExt;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::runtime::Handle;
@@ -21,6 +23,11 @@ use tokio::time::{Instant, timeout};
 use crate::error::HubError;
 use crate::measures::{MailboxMeasures, message_seconds};
 use crate::supervision::{Intake, Supervision};
+use crate::trace::{KeyValue, Span, SpanKind};
+
+mod traced;
+
+pub use traced::{Answer, Errand};
 
 /// A database that has frozen answers nothing, not even an error, for as long as TCP is patient.
 pub const PATIENCE: Duration = Duration::from_secs(8);
@@ -91,19 +98,25 @@ impl<A: Actor> Mailbox<A> {
     /// it took effect is unknown.
     pub async fn ask<M, T>(&self, message: M) -> Result<T, HubError>
     where
-        A: Handler<M>,
-        A::Context: ToEnvelope<A, M>,
+        A: Handler<M, Result: Answer> + Handler<Errand<A>>,
+        A::Context: ToEnvelope<A, M> + ToEnvelope<A, Errand<A>>,
         M: Message<Result = Result<T, HubError>> + Send + 'static,
         T: Send + 'static,
     {
         let mut request = self.send(message)?;
-        let Ok(answered) = timeout(PATIENCE, request.answer()).await else {
+        let Ok((answered, place)) = timeout(PATIENCE, request.answer()).await else {
             return Err(HubError::Unavailable { what: self.gate.actor });
         };
-        let Ok(answer) = answered else {
-            return Err(HubError::ActorFailed { actor: self.gate.actor });
+        let answer = match answered {
+            Ok(answer) => {
+                self.gate.answered.fetch_add(1, Ordering::Relaxed);
+                answer
+            }
+            Err(Gone) => Err(HubError::ActorFailed { actor: self.gate.actor }),
         };
-        self.gate.answered.fetch_add(1, Ordering::Relaxed);
+        if let (Some(span), Err(error)) = (&place.span, &answer) {
+            span.fail_if_fault(error);
+        }
         answer
     }
 
@@ -111,8 +124,8 @@ impl<A: Actor> Mailbox<A> {
     /// dies.
     pub fn nudge<M>(&self, message: M)
     where
-        A: Handler<M>,
-        A::Context: ToEnvelope<A, M>,
+        A: Handler<M, Result: Answer> + Handler<Errand<A>>,
+        A::Context: ToEnvelope<A, M> + ToEnvelope<A, Errand<A>>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
@@ -145,15 +158,24 @@ impl<A: Actor> Mailbox<A> {
         }
     }
 
-    fn send<M>(&self, message: M) -> Result<UnderWay<Request<A, M>>, HubError>
+    fn send<M>(&self, message: M) -> Result<UnderWay<M::Result>, HubError>
     where
-        A: Handler<M>,
-        A::Context: ToEnvelope<A, M>,
+        A: Handler<M, Result: Answer> + Handler<Errand<A>>,
+        A::Context: ToEnvelope<A, M> + ToEnvelope<A, Errand<A>>,
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        let place = self.gate.enter()?;
-        Ok(UnderWay(Some((Box::pin(self.addr.send(message)), place))))
+        let mut place = self.gate.enter()?;
+        place.span = self.gate.span::<M>();
+        let request: Sent<M::Result> = match place.span.clone() {
+            None => Box::pin(self.addr.send(message).map_err(|_| Gone)),
+            Some(span) => {
+                let (errand, answered) = Errand::of(message, span);
+                self.addr.do_send(errand);
+                Box::pin(answered.map_err(|_| Gone))
+            }
+        };
+        Ok(UnderWay(Some((request, place))))
     }
 }
 
@@ -204,13 +226,26 @@ impl Gate {
 
     fn enter(&self) -> Result<Place, HubError> {
         match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => Ok(Place { _permit: permit, since: Instant::now(), seconds: self.seconds.clone() }),
+            Ok(permit) => {
+                let (since, seconds) = (Instant::now(), self.seconds.clone());
+                Ok(Place { _permit: permit, since, seconds, span: None })
+            }
             Err(TryAcquireError::NoPermits) => {
                 self.refused.inc();
                 Err(HubError::Overloaded { actor: self.actor })
             }
             Err(TryAcquireError::Closed) => Err(HubError::ActorFailed { actor: self.actor }),
         }
+    }
+
+    /// What the handling of a message is in its trace.
+    fn span<M>(&self) -> Option<Span> {
+        let current = Span::current()?;
+        let path = type_name::<M>();
+        let message = path.rsplit("::").next().unwrap_or(path);
+        let attributes =
+            vec![KeyValue::new("nexus.actor", self.actor), KeyValue::new("nexus.message", message)];
+        Some(current.child(SpanKind::Internal, format!("{} {message}", self.actor), attributes))
     }
 
     fn in_flight(&self) -> usize {
@@ -231,37 +266,47 @@ struct Place {
     _permit: OwnedSemaphorePermit,
     since: Instant,
     seconds: Histogram,
+    span: Option<Span>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.seconds.observe(self.since.elapsed().as_secs_f64());
+        if let Some(span) = &self.span {
+            span.end();
+        }
     }
 }
 
 /// A message on its way, with its place. Dropped before the answer is here, it goes on by itself: what the
 /// actor still has to do must keep counting, or callers that give up would let any number of messages in.
-struct UnderWay<F: Future<Output: Send> + Send + 'static>(Option<(Pin<Box<F>>, Place)>);
+struct UnderWay<T: Send + 'static>(Option<(Sent<T>, Place)>);
 
-impl<F: Future<Output: Send> + Send + 'static> UnderWay<F> {
-    async fn answer(&mut self) -> F::Output {
-        match &mut self.0 {
-            Some((request, _place)) => {
-                let answer = request.await;
-                self.0 = None;
-                answer
+/// An answer to come.
+type Sent<T> = Pin<Box<dyn Future<Output = Result<T, Gone>> + Send>>;
+
+/// The actor died with the message or before it.
+struct Gone;
+
+impl<T: Send + 'static> UnderWay<T> {
+    /// The answer, and the place the message had until now.
+    async fn answer(&mut self) -> (Result<T, Gone>, Place) {
+        if let Some((request, _)) = &mut self.0 {
+            let answer = request.await;
+            if let Some((_, place)) = self.0.take() {
+                return (answer, place);
             }
-            None => std::future::pending().await,
         }
+        std::future::pending().await
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for UnderWay<F> {
+impl<T: Send + 'static> Drop for UnderWay<T> {
     fn drop(&mut self) {
         // Only a process that is going down drops this outside of a runtime.
         if let (Some((request, place)), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(async move {
-                request.await;
+                let _ = request.await;
                 drop(place);
             });
         }

@@ -139,6 +139,8 @@ impl Actor for Notifier {
 
 impl Supervised for Notifier {}
 
+crate::follows_traces!(Notifier);
+
 impl Handler<Subscribe> for Notifier {
     type Result = ResponseFuture<HubResult<Subscription>>;
 

@@ -1,9 +1,9 @@
 //! What cannot be done for now is said once, and not with every try.
 
-use crate::error::HubError;
+use std::fmt::Display;
 
 #[derive(Debug)]
-pub(crate) struct Outage {
+pub struct Outage {
     what: &'static str,
     lasts: bool,
 }
@@ -22,7 +22,7 @@ impl Outage {
         self.lasts = false;
     }
 
-    pub fn begun_or_going_on(&mut self, error: &HubError) {
+    pub fn begun_or_going_on(&mut self, error: &impl Display) {
         if self.lasts {
             tracing::debug!(%error, "{} still", self.what);
         } else {

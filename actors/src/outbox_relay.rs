@@ -44,6 +44,8 @@ impl Actor for OutboxRelay {
 
 impl Supervised for OutboxRelay {}
 
+crate::follows_traces!(OutboxRelay);
+
 impl Passing {
     async fn run(&self) {
         self.prepared.wait().await;

@@ -12,8 +12,10 @@ use crate::domain::cloud_event::CloudEvent;
 use crate::domain::dead_letter::BuriedMessage;
 use crate::domain::delivery::OutboundMessage;
 use crate::domain::notice::Notice;
+use crate::domain::trace_parent::TraceParent;
 use crate::domain::webhook::Answer;
 use crate::error::HubResult;
+use crate::trace::Tracer;
 
 /// The edges a hub runs with.
 #[derive(Clone)]
@@ -22,15 +24,18 @@ pub struct Ports {
     /// Sends replies of the channel `email` itself, and notices, where there is a mail server.
     pub mail: Option<Recipient<SendMail>>,
     pub webhooks: Recipient<CallWebhook>,
+    /// Absent where nothing is traced.
+    pub tracer: Option<Tracer>,
 }
 
-/// Publishes all, in this order, and waits for the broker to answer for each. One outcome a message.
+/// Publishes all, in this order, and waits for the broker to answer for each. One outcome a message. With each, where
+/// the trace it belongs to has come to.
 ///
 /// # Errors
 /// `Unavailable`: there is no connection. Whether any message got through is not known.
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Vec<Outcome>>")]
-pub struct Publish(pub Vec<Outgoing>);
+pub struct Publish(pub Vec<(Outgoing, Option<TraceParent>)>);
 
 #[derive(Clone, Debug)]
 pub enum Outgoing {

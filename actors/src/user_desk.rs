@@ -100,6 +100,8 @@ impl Actor for UserDesk {
 
 impl Supervised for UserDesk {}
 
+crate::follows_traces!(UserDesk);
+
 impl Handler<CreateUser> for UserDesk {
     type Result = ResponseFuture<HubResult<User>>;
 

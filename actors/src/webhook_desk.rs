@@ -69,6 +69,8 @@ impl Actor for WebhookDesk {
 
 impl Supervised for WebhookDesk {}
 
+crate::follows_traces!(WebhookDesk);
+
 impl Handler<CreateWebhook> for WebhookDesk {
     type Result = ResponseFuture<HubResult<Webhook>>;
 

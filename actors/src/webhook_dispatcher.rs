@@ -72,6 +72,8 @@ impl Actor for WebhookDispatcher {
 
 impl Supervised for WebhookDispatcher {}
 
+crate::follows_traces!(WebhookDispatcher);
+
 impl Calling {
     async fn run(&self) {
         self.prepared.wait().await;

@@ -11,6 +11,7 @@ use nexus_actors::domain::envelope::Envelope;
 use nexus_actors::mailbox::Mailbox;
 use nexus_actors::port::{Outcome, Publish};
 use nexus_actors::redelivery::Redeliver;
+use nexus_actors::trace::Tracer;
 use nexus_actors::{HubError, HubResult, new_id};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::local_line::{Line, Settlement};
 use super::parcel::Parcel;
 use super::topology::{Topology, delivery_key, matches};
+use super::traces;
 
 /// Messages a subscriber may lag behind.
 const LAG: usize = 256;
@@ -33,6 +35,7 @@ struct Inner {
     deliveries: Line,
     subscribers: Mutex<Vec<Subscriber>>,
     coordinator: OnceLock<Mailbox<ApprovalCoordinator>>,
+    tracer: Option<Tracer>,
 }
 
 /// A message as a subscriber gets it.
@@ -54,11 +57,11 @@ struct Subscriber {
 
 impl LocalBroker {
     /// `room`: inbound messages that wait at a time in each queue.
-    pub fn new(topology: Topology, room: usize) -> Self {
+    pub fn new(topology: Topology, room: usize, tracer: Option<Tracer>) -> Self {
         let inquiries = Line::new(topology.inquiries(), room);
         let deliveries = Line::new(topology.deliveries(), room);
         let (subscribers, coordinator) = (Mutex::default(), OnceLock::new());
-        Self(Arc::new(Inner { topology, inquiries, deliveries, subscribers, coordinator }))
+        Self(Arc::new(Inner { topology, inquiries, deliveries, subscribers, coordinator, tracer }))
     }
 
     pub fn topology(&self) -> &Topology {
@@ -205,8 +208,13 @@ impl Handler<Publish> for LocalBroker {
         if self.subscribers().is_empty() {
             return Ok(vec![Outcome::Confirmed; messages.len()]);
         }
-        for message in &messages {
-            self.hand_out(Parcel::of(message, &self.0.topology)?);
+        for (message, place) in &messages {
+            let mut parcel = Parcel::of(message, &self.0.topology)?;
+            let span = traces::begin(self.0.tracer.as_ref(), &mut parcel, message, *place);
+            self.hand_out(parcel);
+            if let Some(span) = span {
+                traces::end(&span, Outcome::Confirmed);
+            }
         }
         Ok(vec![Outcome::Confirmed; messages.len()])
     }

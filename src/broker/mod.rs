@@ -24,6 +24,7 @@ mod rabbit_feed;
 mod reports;
 mod settings;
 pub mod topology;
+mod traces;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use nexus_actors::Hub;
 use nexus_actors::port::Publish;
 use nexus_actors::supervision::{Intake as Before, Supervision};
+use nexus_actors::trace::Tracer;
 use tokio::sync::watch;
 
 pub use address::Address;
@@ -79,11 +81,12 @@ impl Broker {
     pub fn start(
         settings: &BrokerSettings,
         supervision: &Supervision,
+        tracer: Option<Tracer>,
     ) -> Result<(Self, Recipient<Publish>), BadSetting> {
         let arbiter = Arbiter::new().handle();
         let topology = Topology::new(&settings.prefix, settings.channels());
         let (way, recipient) = if settings.url.is_empty() {
-            let local = LocalBroker::new(topology, settings.prefetch.into());
+            let local = LocalBroker::new(topology, settings.prefetch.into(), tracer);
             let actor = local.clone();
             let started = supervision.start(&arbiter, "Broker", move |_| actor);
             (Way::Local(local), started.recipient())
@@ -95,7 +98,7 @@ impl Broker {
                 Link::new(address, topology, name, settings.connect_timeout, reports.clone())
             };
             let (publisher, consumer) = (link("publisher"), link("consumer"));
-            let actor = Publisher::new(publisher.clone(), topology.clone(), settings.confirm_timeout);
+            let actor = Publisher::new(publisher.clone(), topology.clone(), settings.confirm_timeout, tracer);
             let ending = publisher.clone();
             let before = Before {
                 answered: Arc::default(),

@@ -9,7 +9,9 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Error, ErrorKind, PublisherConfirm};
-use nexus_actors::port::{Outcome, Publish};
+use nexus_actors::domain::trace_parent::TraceParent;
+use nexus_actors::port::{Outcome, Outgoing, Publish};
+use nexus_actors::trace::Tracer;
 use nexus_actors::{HubError, HubResult};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -18,6 +20,7 @@ use super::headers::{short, to_table};
 use super::link::{Link, Live};
 use super::parcel::Parcel;
 use super::topology::Topology;
+use super::traces;
 
 const PERSISTENT: u8 = 2;
 const NOT_FOUND: u16 = 404;
@@ -33,6 +36,7 @@ pub struct Outbound {
     confirm_timeout: Duration,
     /// One batch at a time: returned messages attach to whichever confirm is next.
     lane: Arc<Mutex<Lane>>,
+    tracer: Option<Tracer>,
 }
 
 /// The channel in use and the connection it is of.
@@ -44,8 +48,8 @@ type Confirms =
     FuturesUnordered<futures_util::future::BoxFuture<'static, (usize, Result<Confirmation, Error>)>>;
 
 impl Publisher {
-    pub fn new(link: Link, topology: Topology, confirm_timeout: Duration) -> Self {
-        Self(Outbound { link, topology, confirm_timeout, lane: Arc::default() })
+    pub fn new(link: Link, topology: Topology, confirm_timeout: Duration, tracer: Option<Tracer>) -> Self {
+        Self(Outbound { link, topology, confirm_timeout, lane: Arc::default(), tracer })
     }
 }
 
@@ -65,15 +69,30 @@ impl Handler<Publish> for Publisher {
 
     fn handle(&mut self, Publish(messages): Publish, _: &mut Self::Context) -> Self::Result {
         let outbound = self.0.clone();
-        Box::pin(async move {
-            let parcels: HubResult<Vec<_>> =
-                messages.iter().map(|message| Parcel::of(message, &outbound.topology)).collect();
-            outbound.publish(&parcels?).await
-        })
+        Box::pin(async move { outbound.publish_all(&messages).await })
     }
 }
 
 impl Outbound {
+    async fn publish_all(&self, messages: &[(Outgoing, Option<TraceParent>)]) -> HubResult<Vec<Outcome>> {
+        // Nothing is to be seen in a trace of every try while the broker is away.
+        let tracer = self.tracer.as_ref().filter(|_| self.link.is_up());
+        let (mut parcels, mut spans) = (Vec::new(), Vec::new());
+        for (message, place) in messages {
+            let mut parcel = Parcel::of(message, &self.topology)?;
+            spans.push(traces::begin(tracer, &mut parcel, message, *place));
+            parcels.push(parcel);
+        }
+        let outcomes = self.publish(&parcels).await;
+        for (index, span) in spans.iter().enumerate() {
+            let outcome = outcomes.as_ref().ok().and_then(|outcomes| outcomes.get(index));
+            if let Some(span) = span {
+                traces::end(span, outcome.copied().unwrap_or(Outcome::Unconfirmed));
+            }
+        }
+        outcomes
+    }
+
     async fn publish(&self, parcels: &[Parcel]) -> HubResult<Vec<Outcome>> {
         let deadline = Instant::now() + self.confirm_timeout;
         let mut lane = timeout_at(deadline, self.lane.lock()).await.map_err(|_| AWAY)?;

@@ -12,10 +12,11 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 use nexus_actors::new_id;
+use nexus_actors::trace::within;
 use tracing::Instrument;
 
-use super::State;
 use super::problem::Problem;
+use super::{State, traces};
 
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,9 +39,11 @@ pub async fn seal<B: MessageBody + 'static>(
     request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let metrics = request.app_data::<State>().map(|state| state.metrics.clone());
+    let traced = traces::begin(&request, &id.0);
     let span = tracing::info_span!("request", id = %id.0);
     let started = tokio::time::Instant::now();
-    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    let answering = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone());
+    let outcome = within(traced.as_ref(), answering).await;
     let _entered = span.enter();
     // A request that panicked, or that a middleware failed, is gone; its answer is made from what is known of it.
     let lost = |problem: Problem| Lost { problem: problem.of_request(&path, &id), id: id.clone() };
@@ -58,9 +61,12 @@ pub async fn seal<B: MessageBody + 'static>(
     };
     // The route's pattern, not the path as sent: a log line can neither be forged nor hold what was in a query.
     let route = outcome.as_ref().ok().and_then(|response| response.request().match_pattern());
-    let route = route.as_deref().unwrap_or("(no route)");
     let status =
         outcome.as_ref().map_or_else(|lost| lost.problem.status, |response| response.status().as_u16());
+    if let Some(traced) = traced {
+        traces::end(&traced, &method, route.as_deref(), status);
+    }
+    let route = route.as_deref().unwrap_or("(no route)");
     let took = started.elapsed();
     if let Some(metrics) = metrics {
         metrics.answered(&method, route, status, took);

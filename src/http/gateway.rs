@@ -55,7 +55,7 @@ fn extract(request: &HttpRequest) -> Result<Gateway, HttpError> {
     let claim = request.extensions().get::<Claim>().cloned();
     match signed_in.as_deref() {
         Some(SignedIn::Program(key)) => Ok(Gateway {
-            origin: Origin { user_id: None, request_id },
+            origin: Origin { user_id: None, request_id, trace: None },
             caller_id: key.id,
             claim,
             scopes: Some(key.scopes.clone()),
@@ -63,7 +63,7 @@ fn extract(request: &HttpRequest) -> Result<Gateway, HttpError> {
         Some(SignedIn::User { principal, .. }) => {
             permit_any(principal, Action::UseGateway)?;
             Ok(Gateway {
-                origin: Origin { user_id: Some(principal.user_id), request_id },
+                origin: Origin { user_id: Some(principal.user_id), request_id, trace: None },
                 caller_id: principal.user_id,
                 claim,
                 scopes: None,

@@ -59,16 +59,7 @@ impl Default for Metrics {
 impl Metrics {
     /// `route`: its pattern, as a path as sent would make a series of every id.
     pub fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        let known = [
-            Method::GET,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-            Method::HEAD,
-            Method::OPTIONS,
-        ];
-        let method = if known.contains(method) { method.as_str() } else { OTHER };
+        let method = if is_known(method) { method.as_str() } else { OTHER };
         let [method, route] = [("method", method.to_owned()), ("route", route.to_owned())];
         self.seconds.get_or_create(&[method.clone(), route.clone()]).observe(took.as_secs_f64());
         self.requests.get_or_create(&[method, route, ("status", status.to_string())]).inc();
@@ -82,6 +73,9 @@ impl Metrics {
         let help = "From the arrival of a request to its answer";
         registry.register_with_unit("http_request", help, Unit::Seconds, self.seconds.clone());
         state.hub.storage.measures.register(&mut registry);
+        if let Some(telemetry) = &state.telemetry {
+            telemetry.counts.register(&mut registry);
+        }
         families::of_actors(&mut registry, &state.hub);
         families::of_pushes(&mut registry, state.hub.lines.counts());
         families::of_this_process(&mut registry, state);
@@ -107,6 +101,20 @@ impl Metrics {
         *last = Some(Look { at: Instant::now(), queues: queues.clone() });
         queues
     }
+}
+
+/// Whether it is one of a few, and not whatever a client may have made up.
+pub fn is_known(method: &Method) -> bool {
+    let known = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+    ];
+    known.contains(method)
 }
 
 pub fn routes(config: &mut web::ServiceConfig) {

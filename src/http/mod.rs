@@ -27,6 +27,7 @@ pub mod query;
 mod responses;
 mod signed;
 mod stats;
+mod traces;
 mod users;
 mod webhooks;
 
@@ -43,6 +44,7 @@ use crate::app::Readiness;
 use crate::broker::Broker;
 use crate::sessions::{Authenticators, Lockout, Passwords, RateLimiter, RedisLink, RefreshTokens, Tokens};
 use crate::settings::Settings;
+use crate::telemetry::Telemetry;
 
 pub use metrics::Metrics;
 pub use problem::{HttpError, Problem};
@@ -62,6 +64,8 @@ pub struct HttpState {
     pub broker: Broker,
     pub readiness: Readiness,
     pub metrics: Metrics,
+    /// Absent where nothing is traced.
+    pub telemetry: Option<Telemetry>,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Arc<HashSet<IpAddr>>,
 }

@@ -24,6 +24,8 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("RATE_LIMIT_LIMIT", "rate_limit.limit"),
     ("LOG_FORMAT", "log.format"),
     ("RUST_LOG", "log.filter"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+    ("OTEL_SERVICE_NAME", "telemetry.service_name"),
     ("BOOTSTRAP_ADMIN_EMAIL", "bootstrap.admin_email"),
     ("BOOTSTRAP_ADMIN_PASSWORD", "bootstrap.admin_password"),
 ];

@@ -26,6 +26,7 @@ pub use settings::WebhookSettings;
 pub use signature::new_secret;
 
 use crate::settings::BadSetting;
+use crate::transport;
 use public_hosts::{PublicHosts, Refused};
 
 /// For connecting, the look-up of the name and the handshake each, within the time for the whole call.
@@ -52,7 +53,7 @@ impl WebhookCaller {
     ) -> Result<Recipient<CallWebhook>, BadSetting> {
         settings.check()?;
         let (timeout, allow_private) = (settings.timeout, settings.allow_private);
-        let tls = Arc::new(tls()?);
+        let tls = Arc::new(transport::tls("webhooks")?);
         // The client belongs to the thread it is made on.
         let make =
             move |_: &mut Context<Self>| Self { client: client(&tls, allow_private), timeout, allow_private };
@@ -79,19 +80,6 @@ impl Handler<CallWebhook> for WebhookCaller {
             }
         })
     }
-}
-
-fn tls() -> Result<rustls::ClientConfig, BadSetting> {
-    let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| BadSetting {
-        setting: "webhooks",
-        problem: format!("TLS cannot be set up: {error}"),
-    })?;
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 fn client(tls: &Arc<rustls::ClientConfig>, allow_private: bool) -> Client {

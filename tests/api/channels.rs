@@ -11,6 +11,7 @@ mod rabbit;
 mod redelivery;
 mod replies;
 mod threads;
+mod traces;
 mod unroutable;
 
 use futures_util::FutureExt;

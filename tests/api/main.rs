@@ -32,6 +32,7 @@ mod pushes;
 mod responses;
 mod search;
 mod stats;
+mod traces;
 mod transitions;
 mod walkthrough;
 mod webhooks;

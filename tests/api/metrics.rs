@@ -2,7 +2,7 @@
 
 mod figures;
 mod monitoring;
-mod scrape;
+pub mod scrape;
 
 use crate::harness::TestHub;
 use scrape::Scrape;

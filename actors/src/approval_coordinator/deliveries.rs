@@ -123,6 +123,7 @@ impl ApprovalCoordinator {
     async fn settle_delivery(&self, message: &SettleDelivery) -> HubResult<Delivery> {
         let found = self.deliveries.ask(GetDelivery(message.id)).await?;
         let before = found.ok_or(HubError::NotFound(EntityType::Delivery))?;
+        self.trace_settlement(&before).await?;
         let now = self.clock.now();
         let Some(after) = before.reported(&message.report, &self.retry, now)? else { return Ok(before) };
         let found = self.responses.ask(GetResponse(after.message.response_id)).await?;

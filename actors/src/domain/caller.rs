@@ -3,6 +3,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Event;
+use super::trace_parent::TraceParent;
 use super::user::Role;
 
 /// A signed-in person, as far as rules care.
@@ -31,12 +32,14 @@ pub struct Origin {
     /// An admin who does by hand what gateways do.
     pub user_id: Option<Uuid>,
     pub request_id: Option<String>,
+    /// Where it is in a trace; without it, where the commit is.
+    pub trace: Option<TraceParent>,
 }
 
 impl Origin {
     #[must_use]
     pub fn stamp(&self, event: Event) -> Event {
-        Event { actor_id: self.user_id, request_id: self.request_id.clone(), ..event }
+        Event { actor_id: self.user_id, request_id: self.request_id.clone(), trace: self.trace, ..event }
     }
 }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::Timestamp;
 use super::text_enum::text_enum;
+use super::trace_parent::TraceParent;
 
 text_enum!(EntityType {
     Customer = "customer",
@@ -154,6 +155,8 @@ pub struct Event {
     pub data: Map<String, Value>,
     /// Field by field, what it was and what it is.
     pub changes: Map<String, Value>,
+    /// Where it is in a trace; without it, where the commit is.
+    pub trace: Option<TraceParent>,
 }
 
 impl Event {
@@ -179,6 +182,7 @@ impl Event {
             time,
             data: after,
             changes,
+            trace: None,
         }
     }
 

@@ -27,6 +27,7 @@ pub mod stats;
 pub mod text;
 pub mod timestamp;
 pub mod totp;
+pub mod trace_parent;
 pub mod user;
 pub mod validation;
 pub mod webhook;

@@ -14,12 +14,14 @@ use crate::domain::customer::{Customer, email_key};
 use crate::domain::event::{EntityType, EventType};
 use crate::domain::inquiry::{ConversationMessage, Direction, Inquiry, NewInquiry};
 use crate::domain::response::Response;
+use crate::domain::trace_parent::TraceParent;
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::store::intake::{Belongings, FindBelongings, InboxEntry, Sought};
 use crate::store::responses::FindPending;
 use crate::store::users::GetUser;
 use crate::store::{Commit, LoadRule, Write};
+use crate::trace;
 
 impl IntakeDesk {
     /// What became of each message, and whether any inquiry waits for someone to take it.
@@ -133,6 +135,8 @@ struct State {
     decision: Option<Decision>,
     /// See [`Inquiry::next_message_at`].
     at: Timestamp,
+    /// Where it was opened, in a trace.
+    place: Option<TraceParent>,
 }
 
 struct Batch {
@@ -224,7 +228,9 @@ impl Batch {
         inquiry.external_id.clone_from(&message.external_id);
         inquiry.thread_id.clone_from(&message.thread_id);
         self.opened.push(inquiry.id);
-        let state = State { before: None, after: inquiry.clone(), own_cso, decision: None, at: self.now };
+        let place = take_in.origin.trace.or_else(trace::current_place);
+        let state =
+            State { before: None, after: inquiry.clone(), own_cso, decision: None, at: self.now, place };
         self.states.insert(inquiry.id, state);
         inquiry
     }
@@ -238,6 +244,7 @@ impl Batch {
             own_cso: None,
             decision: None,
             at,
+            place: None,
         });
         id
     }
@@ -279,7 +286,7 @@ impl Batch {
         self.events.push(take_in.origin.stamp(created));
         if state.after.assigned_to.is_some() {
             let assigned = Event::of(new_id(), EventType::InquiryAssigned, entity, None, &state.after, now);
-            self.events.push(assigned);
+            self.events.push(Event { trace: take_in.origin.trace, ..assigned });
         }
         if let Some(decision) = state.decision.take() {
             self.assignments.push(Assignment::of(new_id(), id, decision, None, now));
@@ -324,12 +331,14 @@ impl Batch {
 
     /// In runs of one kind, so that each takes few statements; what is referred to comes first.
     fn into_commit(mut self) -> Commit {
-        let opened = self
-            .opened
+        let opened: Vec<_> = self.opened.iter().filter_map(|id| self.states.remove(id)).collect();
+        let kept: Vec<_> = opened
             .iter()
-            .filter_map(|id| self.states.remove(id))
+            .filter_map(|state| Some(Write::KeepTrace { entity_id: state.after.id, place: state.place? }))
+            .collect();
+        let opened = opened
+            .into_iter()
             .map(|state| Write::InsertInquiry { inquiry: state.after, load: LoadRule::WithinCapacity });
-        let opened: Vec<_> = opened.collect();
         let mut continued: Vec<_> = self
             .states
             .into_values()
@@ -356,6 +365,7 @@ impl Batch {
         writes.extend(self.inbox.into_iter().map(Write::InsertInbox));
         writes.extend(self.messages.into_iter().map(Write::InsertMessage));
         writes.extend(self.assignments.into_iter().map(Write::InsertAssignment));
+        writes.extend(kept);
         Commit { writes, events: self.events, settle: None }
     }
 }

@@ -130,6 +130,14 @@ impl Actor for Desk {
 
 impl Supervised for Desk {}
 
+crate::follows_traces!(Desk);
+
+impl<T> Answer for AtomicResponse<Desk, T> {
+    fn within(self, _: Span) -> Self {
+        self
+    }
+}
+
 #[derive(Message)]
 #[rtype(result = "Result<u32, HubError>")]
 struct Echo(u32);

@@ -11,6 +11,7 @@ use crate::domain::dead_letter::{DeadLetterReason, DeadLetterStatus};
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::inquiry::{Direction, InquiryStatus, Priority};
 use crate::domain::response::{HistoryAction, ResponseStatus};
+use crate::domain::trace_parent::TraceParent;
 use crate::domain::user::{Availability, Role};
 use crate::domain::webhook::WebhookMessageStatus;
 
@@ -74,6 +75,8 @@ as_text!(
 );
 
 through!(Timestamp, chrono::DateTime<chrono::Utc>, |time| time.utc(), |time| Ok(Self::from_utc(time)));
+
+through!(TraceParent, String, |place| place.to_string(), |text| Ok(text.parse()?));
 
 through!(Priority, i16, |priority| priority.rank(), |rank| {
     Self::from_rank(rank).ok_or_else(|| format!("no priority has rank {rank}").into())

@@ -23,6 +23,7 @@ use crate::domain::event::Event;
 use crate::domain::inquiry::{ConversationMessage, Inquiry};
 use crate::domain::notification::audience;
 use crate::domain::response::{HistoryEntry, Response, Timer};
+use crate::domain::trace_parent::TraceParent;
 use crate::domain::user::User;
 use crate::domain::webhook::{Webhook, WebhookAttempt, WebhookMessage, WebhookSecret};
 use crate::domain::{Caller, Claim, Timestamp};
@@ -127,6 +128,11 @@ pub enum Write {
     /// A channel's message is taken in, once.
     InsertInbox(InboxEntry),
     InsertDelivery(Delivery),
+    /// What becomes of this inquiry or delivery later belongs to a trace.
+    KeepTrace {
+        entity_id: Uuid,
+        place: TraceParent,
+    },
     UpdateDelivery(Delivery),
     /// The broker gets a copy.
     InsertDeadLetter(BuriedMessage),
@@ -227,12 +233,14 @@ impl Actor for Writer {
 
 impl Supervised for Writer {}
 
+crate::follows_traces!(Writer);
+
 impl Handler<Commit> for Writer {
     type Result = ResponseFuture<HubResult<()>>;
 
     fn handle(&mut self, commit: Commit, _: &mut Self::Context) -> Self::Result {
         let storage = self.storage.clone();
-        Box::pin(async move { run(&storage, commit).await })
+        Box::pin(async move { storage.db.in_span("commit", run(&storage, commit)).await })
     }
 }
 
@@ -372,6 +380,13 @@ async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
         Write::InsertInbox(_) => intake::insert(work, all!(run, Write::InsertInbox(entry) => entry)).await,
         Write::InsertDelivery(_) => {
             each!(run, Write::InsertDelivery(delivery) => deliveries::insert(work, delivery))
+        }
+        Write::KeepTrace { .. } => {
+            deliveries::insert_traces(
+                work,
+                all!(run, Write::KeepTrace { entity_id, place } => (*entity_id, *place)),
+            )
+            .await
         }
         Write::UpdateDelivery(_) => {
             each!(run, Write::UpdateDelivery(delivery) => deliveries::update(work, delivery))

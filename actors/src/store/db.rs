@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, Connection, PgPool, Pool, Postgres, Sqlite, SqlitePoo
 use tracing::log::LevelFilter;
 
 use crate::error::{HubError, HubResult};
+use crate::trace::{self, KeyValue, SpanKind};
 
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -68,12 +69,16 @@ pub(super) enum Tx {
 
 /// Runs one body against the pool for reads: `read!(db, |pool| sqlx::query(SQL).fetch_all(pool).await)`.
 macro_rules! read {
-    ($db:expr, |$pool:ident| $body:expr) => {
-        match $db {
-            $crate::store::db::Db::Postgres($pool) => $body,
-            $crate::store::db::Db::Sqlite { reads: $pool, .. } => $body,
-        }
-    };
+    ($db:expr, |$pool:ident| $body:expr) => {{
+        let db: &$crate::store::db::Db = $db;
+        let body = async {
+            match db {
+                $crate::store::db::Db::Postgres($pool) => $body,
+                $crate::store::db::Db::Sqlite { reads: $pool, .. } => $body,
+            }
+        };
+        db.in_span("read", body).await
+    }};
 }
 
 /// Runs one body inside a transaction: `write!(tx, |c| sqlx::query(SQL).execute(c).await)`.
@@ -94,16 +99,16 @@ macro_rules! write_tx {
 
 /// Runs one body in a transaction of its own: `write_one!(db, |c| sqlx::query(SQL).execute(c).await.map(drop))`.
 macro_rules! write_one {
-    ($db:expr, |$connection:ident| $body:expr) => {
-        async {
+    ($db:expr, |$connection:ident| $body:expr) => {{
+        let body = async {
             let mut tx = $db.begin().await?;
             let written = $crate::store::db::write_tx!(&mut tx, |$connection| $body)
                 .map_err($crate::store::db::failed)?;
             tx.commit().await?;
             $crate::error::HubResult::Ok(written)
-        }
-        .await
-    };
+        };
+        $db.in_span("write", body).await
+    }};
 }
 
 pub(super) use {read, write_one, write_tx};
@@ -215,6 +220,18 @@ impl Db {
     /// Only one process has a SQLite file open, so what it caches in memory cannot go stale.
     pub fn is_private(&self) -> bool {
         matches!(self, Self::Sqlite { .. })
+    }
+
+    /// Runs `work` on this database, as a part of what is traced.
+    pub(super) async fn in_span<F: Future>(&self, what: &'static str, work: F) -> F::Output {
+        let system = || {
+            let name = match self {
+                Self::Postgres(_) => "postgresql",
+                Self::Sqlite { .. } => "sqlite",
+            };
+            vec![KeyValue::new("db.system.name", name)]
+        };
+        trace::in_part(SpanKind::Client, what, system, work).await
     }
 
     pub(super) async fn begin(&self) -> HubResult<Tx> {

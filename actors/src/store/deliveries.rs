@@ -1,3 +1,5 @@
+mod traces;
+
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
 use sqlx::{QueryBuilder, query, query_as};
@@ -12,6 +14,9 @@ use crate::domain::Timestamp;
 use crate::domain::delivery::{Delivery, DeliveryStatus};
 use crate::domain::page::{Page, PageRequest, SortValue};
 use crate::error::HubResult;
+
+pub use traces::FindTraces;
+pub(super) use traces::insert_traces;
 
 store_actor!(
     /// Reads deliveries.

@@ -49,11 +49,11 @@ pub(super) fn search(db: &Db, table: Searchable, words: &[String]) -> Search {
 pub(super) fn claim_outbox(db: &Db) -> &'static str {
     match db {
         Db::Postgres(_) => {
-            "select seq, id, created_at, event_type, entity_id, kind, data from outbox order by seq limit $1 \
+            "select seq, id, created_at, event_type, entity_id, kind, data, trace from outbox order by seq limit $1 \
              for update skip locked"
         }
         Db::Sqlite { .. } => {
-            "select seq, id, created_at, event_type, entity_id, kind, data from outbox order by seq limit $1"
+            "select seq, id, created_at, event_type, entity_id, kind, data, trace from outbox order by seq limit $1"
         }
     }
 }

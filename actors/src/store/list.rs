@@ -196,7 +196,7 @@ where
         push_from!(query, sql, found);
         push_conditions!(query, conditions);
         let total: i64 = query.build_query_scalar().fetch_one(pool).await.map_err(failed)?;
-        (rows, total)
-    });
+        HubResult::Ok((rows, total))
+    })?;
     Ok(Page::build(request, rows, total, |last| key(last, request.sort_by)))
 }

@@ -20,6 +20,8 @@ macro_rules! store_actor {
         }
 
         impl actix::Supervised for $name {}
+
+        $crate::follows_traces!($name);
     };
 }
 

@@ -13,9 +13,11 @@ use super::cache::Storage;
 use super::db::{Db, Tx, failed, read, write_tx};
 use super::{dead_letters, dialect};
 use crate::domain::cloud_event::CloudEvent;
+use crate::domain::trace_parent::TraceParent;
 use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::port::{Outcome, Outgoing, Publish};
+use crate::trace;
 
 store_actor!(
     /// Passes what waits in the outbox to the broker.
@@ -51,6 +53,7 @@ struct Row {
     entity_id: Uuid,
     kind: String,
     data: String,
+    trace: Option<TraceParent>,
 }
 
 const DEAD_LETTER: &str = "dead_letter";
@@ -120,19 +123,21 @@ async fn in_turn(tx: &mut Tx, rows: Vec<Row>) -> HubResult<Vec<Row>> {
     Ok(rows.into_iter().filter(is_next).collect())
 }
 
-async fn outgoing(db: &Db, rows: &[Row]) -> HubResult<Vec<Outgoing>> {
+async fn outgoing(db: &Db, rows: &[Row]) -> HubResult<Vec<(Outgoing, Option<TraceParent>)>> {
     let buried: Vec<Uuid> =
         rows.iter().filter(|row| row.kind == DEAD_LETTER).map(|row| row.entity_id).collect();
     let mut letters = dead_letters::find_all(db, &buried).await?;
     let messages = rows.iter().map(|row| {
         if row.kind == DEAD_LETTER {
             let gone = || HubError::Internal("a dead letter is gone".to_owned());
-            return letters.remove(&row.entity_id).map(Outgoing::DeadLetter).ok_or_else(gone);
+            let letter = letters.remove(&row.entity_id).ok_or_else(gone)?;
+            return Ok((Outgoing::DeadLetter(letter), row.trace));
         }
         let data = RawValue::from_string(row.data.clone())
             .map_err(|error| HubError::Internal(format!("an event's data is not JSON: {error}")))?;
         let event_type = row.event_type.clone();
-        Ok(Outgoing::Event(CloudEvent::new(row.id, event_type, row.entity_id, row.created_at, data)))
+        let event = CloudEvent::new(row.id, event_type, row.entity_id, row.created_at, data);
+        Ok((Outgoing::Event(event), row.trace))
     });
     messages.collect()
 }
@@ -171,15 +176,22 @@ async fn remove(tx: &mut Tx, published: &[i64]) -> HubResult<()> {
 
 /// Events, each with what subscribers get.
 pub(super) async fn insert(tx: &mut Tx, events: &[(&Event, String)]) -> HubResult<()> {
-    insert_rows!(&mut *tx, "outbox (id, created_at, event_type, entity_id, data)", events, |one, values| {
-        let (event, data) = one;
-        values
-            .push_bind(event.id)
-            .push_bind(event.time)
-            .push_bind(event.event_type.as_str())
-            .push_bind(event.entity_id)
-            .push_bind(data.as_str())
-    })
+    let here = trace::current_place();
+    insert_rows!(
+        &mut *tx,
+        "outbox (id, created_at, event_type, entity_id, data, trace)",
+        events,
+        |one, values| {
+            let (event, data) = one;
+            values
+                .push_bind(event.id)
+                .push_bind(event.time)
+                .push_bind(event.event_type.as_str())
+                .push_bind(event.entity_id)
+                .push_bind(data.as_str())
+                .push_bind(event.trace.or(here))
+        }
+    )
     .map_err(failed)
 }
 
@@ -189,8 +201,8 @@ pub(super) async fn insert_dead_letter(
     dead_letter_id: Uuid,
     at: Timestamp,
 ) -> HubResult<()> {
-    const SQL: &str = "insert into outbox (id, created_at, event_type, entity_id, data, kind) \
-        values ($1, $2, $3, $4, $5, $6)";
+    const SQL: &str = "insert into outbox (id, created_at, event_type, entity_id, data, kind, trace) \
+        values ($1, $2, $3, $4, $5, $6, $7)";
     write_tx!(tx, |connection| query(SQL)
         .bind(id)
         .bind(at)
@@ -198,6 +210,7 @@ pub(super) async fn insert_dead_letter(
         .bind(dead_letter_id)
         .bind("null")
         .bind(DEAD_LETTER)
+        .bind(trace::current_place())
         .execute(connection)
         .await
         .map(drop))
