@@ -93,6 +93,27 @@ fn a_bad_setting_is_named() {
 }
 
 #[test]
+fn traces_go_nowhere_unless_told_where() {
+    assert!(!load(&[]).unwrap().telemetry.is_on());
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+    let settings =
+        load(&[endpoint, ("OTEL_SERVICE_NAME", "desk"), ("NEXUS__TELEMETRY__SAMPLE_RATIO", "0.25")]).unwrap();
+    assert!(settings.telemetry.is_on());
+    assert_eq!((settings.telemetry.service_name.as_str(), settings.telemetry.sample_ratio), ("desk", 0.25));
+    for (variable, value) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://hub:secret@collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/?key=secret"),
+        ("NEXUS__TELEMETRY__SAMPLE_RATIO", "1.5"),
+        ("NEXUS__TELEMETRY__SAMPLE_RATIO", "NaN"),
+    ] {
+        let told = message(&[(variable, value)]);
+        let setting = if variable.starts_with("OTEL") { variable } else { "telemetry.sample_ratio" };
+        assert!(told.contains(setting) && !told.contains("secret"), "{value}: {told}");
+    }
+}
+
+#[test]
 fn approval_policies_are_checked() {
     let policies = |text| [("NEXUS__APPROVAL__POLICIES", text)];
     let set = load(&policies(

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::approval_coordinator::{ApprovalCoordinator, ReleaseDeliveries, SettleDelivery};
 use crate::clock::Clock;
 use crate::domain::delivery::{Delivery, Report, RetryRule};
+use crate::domain::trace_parent::TraceParent;
 use crate::domain::{Origin, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::Mailbox;
@@ -111,6 +112,8 @@ impl Dispatch {
         if found == 0 {
             return Ok(0);
         }
+        // Before anything is claimed: whatever comes between a claim and the hand-over leaves it in doubt.
+        let places = self.places(&due).await?;
         let _turn = self.turn.lock().await;
         let deliveries = match self.route {
             // The broker gets the same message once more, which its gateway knows by its id.
@@ -121,7 +124,11 @@ impl Dispatch {
             .coordinator
             .ask(ReleaseDeliveries { deliveries, until: now.plus(self.route.claim()) })
             .await?;
-        let traced = self.traced(released).await?;
+        let traced = released.into_iter().map(|delivery| {
+            let span = places.get(&delivery.id).and_then(|&place| self.begin(&delivery, place));
+            (delivery, span)
+        });
+        let traced: Vec<_> = traced.collect();
         match &self.route {
             Route::Broker(broker) => self.publish(broker, traced).await?,
             Route::Mail(server) => {
@@ -134,29 +141,22 @@ impl Dispatch {
         Ok(found)
     }
 
-    /// Each with the span of its hand-over, which goes on with the trace in which it was released.
-    async fn traced(&self, deliveries: Vec<Delivery>) -> HubResult<Vec<(Delivery, Option<Span>)>> {
-        let places = match &self.tracer {
-            Some(_) if !deliveries.is_empty() => {
-                let ids = deliveries.iter().map(|delivery| delivery.id).collect();
-                self.deliveries.ask(FindTraces(ids)).await?
-            }
-            Some(_) | None => HashMap::new(),
-        };
-        let begin = |delivery: &Delivery| {
-            let (tracer, place) = (self.tracer.as_ref()?, places.get(&delivery.id)?);
-            let attributes = vec![
-                KeyValue::new("nexus.delivery.id", delivery.id.to_string()),
-                KeyValue::new("nexus.inquiry.id", delivery.message.inquiry_id.to_string()),
-                KeyValue::new("nexus.channel", delivery.message.channel.clone()),
-            ];
-            Some(tracer.begin(SpanKind::Internal, "deliver", Some(*place), attributes))
-        };
-        let with_span = |delivery: Delivery| {
-            let span = begin(&delivery);
-            (delivery, span)
-        };
-        Ok(deliveries.into_iter().map(with_span).collect())
+    /// Where the traces have come to in which they were released; none where nothing is traced.
+    async fn places(&self, deliveries: &[Delivery]) -> HubResult<HashMap<Uuid, TraceParent>> {
+        match self.tracer {
+            Some(_) => self.deliveries.ask(FindTraces(deliveries.iter().map(|one| one.id).collect())).await,
+            None => Ok(HashMap::new()),
+        }
+    }
+
+    /// The span of handing it over, which goes on from `place`.
+    fn begin(&self, delivery: &Delivery, place: TraceParent) -> Option<Span> {
+        let attributes = vec![
+            KeyValue::new("nexus.delivery.id", delivery.id.to_string()),
+            KeyValue::new("nexus.inquiry.id", delivery.message.inquiry_id.to_string()),
+            KeyValue::new("nexus.channel", delivery.message.channel.clone()),
+        ];
+        Some(self.tracer.as_ref()?.begin(SpanKind::Internal, "deliver", Some(place), attributes))
     }
 
     /// To the broker, all at once.

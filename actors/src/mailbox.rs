@@ -171,6 +171,7 @@ impl<A: Actor> Mailbox<A> {
             None => Box::pin(self.addr.send(message).map_err(|_| Gone)),
             Some(span) => {
                 let (errand, answered) = Errand::of(message, span);
+                // Its place bounds it, and whatever becomes of it shows where its answer comes.
                 self.addr.do_send(errand);
                 Box::pin(answered.map_err(|_| Gone))
             }

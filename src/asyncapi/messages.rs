@@ -92,6 +92,7 @@ fn dead_letter(story: &Story) -> Value {
             "x-nexus-reason": schema_of::<DeadLetterReason>(),
             "x-nexus-error": {"type": "string", "description": "The reason in detail."},
             "x-nexus-dead-letter-id": {"type": "string", "format": "uuid", "description": "As the hub keeps it."},
+            "traceparent": traceparent(),
         },
         "required": ["x-nexus-reason", "x-nexus-error"],
     });
@@ -197,9 +198,15 @@ fn message(name: &str, title: &str, summary: &str, payload: Value) -> Value {
         "title": title,
         "summary": summary,
         "contentType": JSON,
+        "headers": {"type": "object", "properties": {"traceparent": traceparent()}},
         "payload": payload,
         "bindings": bindings(),
     })
+}
+
+/// No pattern: what is malformed is as good as absent.
+fn traceparent() -> Value {
+    json!({"type": "string", "description": "The trace it belongs to, if any, as W3C Trace Context has it."})
 }
 
 /// What a gateway reports refers to what it was given.

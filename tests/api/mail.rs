@@ -10,7 +10,9 @@ use std::collections::HashSet;
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, TestHub, id_of, on_both_engines, path, run_instances, run_with};
+use crate::harness::{Engine, TestHub, eventually, id_of, on_both_engines, path, run_instances, run_with};
+use crate::traces::ENDPOINT;
+use crate::traces::collector::{Collector, Seen};
 use desk::Desk;
 use server::{Mail, MailServer, Manner};
 
@@ -23,6 +25,8 @@ on_both_engines!(
     connections_are_used_again,
 );
 
+on_both_engines!(in traced; a_mailed_reply_is_in_the_trace_of_its_approval);
+
 const PASSWORD: &str = "hunter2";
 
 /// Runs a test with a hub that sends its mail to a server of the test's own.
@@ -33,6 +37,42 @@ fn with_mail_server(
     let server = MailServer::start();
     let url = format!("smtp://hub:{PASSWORD}@127.0.0.1:{}?tls=none", server.port);
     run_with(engine, &variables(&url), |hub| test(hub, server));
+}
+
+/// As [`with_mail_server`], with a collector of traces.
+fn traced(
+    engine: Engine,
+    test: impl for<'a> FnOnce(&'a TestHub, (MailServer, Collector)) -> LocalBoxFuture<'a, ()>,
+) {
+    let (server, collector) = (MailServer::start(), Collector::start());
+    let url = format!("smtp://hub:{PASSWORD}@127.0.0.1:{}?tls=none", server.port);
+    let endpoint = collector.endpoint.clone();
+    let mut variables = variables(&url).to_vec();
+    variables.push((ENDPOINT, &endpoint));
+    run_with(engine, &variables, |hub| test(hub, (server, collector)));
+}
+
+async fn a_mailed_reply_is_in_the_trace_of_its_approval(
+    hub: &TestHub,
+    (_server, collector): (MailServer, Collector),
+) {
+    let desk = Desk::of(hub).await;
+    let response = desk.approved("email", "Dear Ada,\nit ships tomorrow.\n").await;
+    desk.becomes(&response, "sent").await;
+    let deliver = |span: &Seen| span.name == "deliver";
+    let settled = |span: &Seen| span.name == "ApprovalCoordinator SettleDelivery";
+    let approval = |span: &Seen| span.name == "POST /api/v1/responses/{id}/approve";
+    let mut found = Vec::new();
+    eventually("all are there", async || {
+        let spans = [collector.find(deliver), collector.find(settled), collector.find(approval)];
+        found = spans.into_iter().flatten().collect();
+        found.len() == 3
+    })
+    .await;
+    let [deliver, settled, approval] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(deliver.attribute("nexus.delivery.id"), desk.delivery(&response).await["id"]);
+    assert_eq!((deliver.trace, settled.trace), (approval.trace, approval.trace));
+    assert_eq!((settled.parent, settled.links.len()), (deliver.id, 0));
 }
 
 fn variables(url: &str) -> [(&str, &str); 3] {

@@ -1,9 +1,11 @@
 use actix::{AtomicResponse, ResponseFuture, WrapFuture};
 use actix_rt::{Arbiter, spawn};
+use opentelemetry::trace::noop::NoopTracer;
 use tokio::sync::oneshot::{self, Receiver, Sender};
 
 use super::*;
 use crate::supervision::State;
+use crate::trace::{Tracer, within};
 
 #[actix_rt::test]
 async fn the_message_after_the_last_that_fits_is_refused_at_once() {
@@ -120,6 +122,41 @@ async fn a_shutdown_refuses_new_messages_and_finishes_those_under_way() {
     under_way.await.unwrap().unwrap();
     assert!(shutdown.await.unwrap().is_empty());
     assert!(matches!(mailbox.ask(Echo(1)).await, Err(HubError::ActorFailed { .. })));
+}
+
+/// As if it were part of a trace.
+async fn traced<T>(asking: impl Future<Output = T>) -> T {
+    let tracer = Tracer::new(NoopTracer::new(), "none");
+    let span = tracer.begin(SpanKind::Internal, "test", None, Vec::new());
+    within(Some(&span), asking).await
+}
+
+#[actix_rt::test]
+async fn a_message_that_is_traced_is_answered_refused_and_lost_as_any_other() {
+    let (supervision, mailbox) = start(2);
+    assert_eq!(traced(mailbox.ask(Echo(7))).await.unwrap(), 7);
+    let died = traced(mailbox.ask(Die)).await;
+    assert!(matches!(died, Err(HubError::ActorFailed { .. })), "{died:?}");
+    let (release, released) = oneshot::channel();
+    let asked = {
+        let mailbox = mailbox.clone();
+        spawn(async move { traced(mailbox.ask(Hold(released))).await })
+    };
+    let (other, let_go) = held(&mailbox);
+    until(|| mailbox.in_flight() == 2).await;
+    let refused = traced(mailbox.ask(Echo(1))).await;
+    assert!(matches!(refused, Err(HubError::Overloaded { .. })), "{refused:?}");
+    // Whoever gives up leaves the message its place.
+    asked.abort();
+    until(|| asked.is_finished()).await;
+    assert_eq!(mailbox.in_flight(), 2);
+    release.send(()).unwrap();
+    let_go.send(()).unwrap();
+    other.await.unwrap().unwrap();
+    until(|| mailbox.in_flight() == 0).await;
+    assert!(supervision.shutdown(Duration::from_secs(5)).await.is_empty());
+    let stopped = traced(mailbox.ask(Echo(1))).await;
+    assert!(matches!(stopped, Err(HubError::ActorFailed { .. })), "{stopped:?}");
 }
 
 struct Desk;

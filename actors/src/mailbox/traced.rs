@@ -9,7 +9,9 @@ use crate::trace::Span;
 /// A message on its way to its handler, which it is given in its span.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Errand<A: Actor>(Box<dyn FnOnce(&mut A, &mut A::Context) + Send>);
+pub struct Errand<A: Actor>(Handling<A>);
+
+type Handling<A> = Box<dyn FnOnce(&mut A, &mut <A as Actor>::Context) + Send>;
 
 /// What a handler answers with. What of it is still to be done is done in the span of its message.
 pub trait Answer {
