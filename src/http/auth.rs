@@ -198,7 +198,7 @@ pub async fn refresh(request: HttpRequest, state: State, body: Body) -> Result<H
     let refresh: Refresh = body.parse()?;
     let presented = state.tokens.parse_refresh(&refresh.refresh_token).map_err(|_| REFRESH_REFUSED)?;
     let session_id = presented.session_id();
-    let found = state.hub.sessions.ask(FindSession(session_id)).await?;
+    let found = state.hub.sessions.ask(FindSession { id: session_id, user_id: None }).await?;
     let now = state.hub.clock.now();
     let user = match found {
         Some((session, user))

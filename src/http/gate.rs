@@ -80,9 +80,8 @@ async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<Sig
 async fn person(state: &HttpState, path: &str, token: &str) -> Result<SignedIn, HttpError> {
     let refused = || HttpError::Unauthenticated("The access token is not valid.");
     let claims = state.tokens.verify_access(token, state.hub.clock.now()).map_err(|_| refused())?;
-    let user = in_session(state, claims.session_id).await?;
-    let user = user.filter(|(user, _)| user.id == claims.user_id).ok_or_else(refused)?;
-    Ok(signed_in(state, path, user))
+    let find = FindSession { id: claims.session_id, user_id: Some(claims.user_id) };
+    Ok(signed_in(state, path, in_session(state, find).await?.ok_or_else(refused)?))
 }
 
 /// What opens a stream where headers cannot be sent, and nothing else.
@@ -98,12 +97,13 @@ async fn with_ticket(state: &HttpState, path: &str, ticket: &str) -> Result<Sign
     let refused = || HttpError::Unauthenticated("The ticket is not valid.");
     let spend = SpendTicket { hash: random_text_hash(ticket), now: state.hub.clock.now() };
     let session_id = state.hub.tickets.ask(spend).await?.ok_or_else(refused)?;
-    Ok(signed_in(state, path, in_session(state, session_id).await?.ok_or_else(refused)?))
+    let find = FindSession { id: session_id, user_id: None };
+    Ok(signed_in(state, path, in_session(state, find).await?.ok_or_else(refused)?))
 }
 
 /// Whoever is signed in with this session, as they are now.
-async fn in_session(state: &HttpState, session_id: Uuid) -> Result<Option<(User, Uuid)>, HttpError> {
-    let found = state.hub.sessions.ask(FindSession(session_id)).await?;
+async fn in_session(state: &HttpState, find: FindSession) -> Result<Option<(User, Uuid)>, HttpError> {
+    let found = state.hub.sessions.ask(find).await?;
     let now = state.hub.clock.now();
     let live = found
         .filter(|(session, user)| session.revoked_at.is_none() && session.expires_at > now && user.is_active);

@@ -25,12 +25,15 @@ store_actor!(
 
 pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-const LIST: ListSql = ListSql {
-    select: "t.id, t.version, t.created_at, t.updated_at, t.name, t.scopes, t.hint, t.created_by, \
-        t.last_used_at, t.revoked_at",
-    from: "api_keys t",
-    sorts: SORTS,
-};
+/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! api_key_columns {
+    () => {
+        "t.id, t.version, t.created_at, t.updated_at, t.name, t.scopes, t.hint, t.created_by, \
+        t.last_used_at, t.revoked_at"
+    };
+}
+
+const LIST: ListSql = ListSql { select: api_key_columns!(), from: "api_keys t", sorts: SORTS };
 
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Option<ApiKey>>")]
@@ -58,7 +61,11 @@ impl Handler<GetApiKey> for ApiKeyStore {
     fn handle(&mut self, GetApiKey(id): GetApiKey, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from api_keys where id = $1 and revoked_at is null";
+            const SQL: &str = concat!(
+                "select ",
+                api_key_columns!(),
+                " from api_keys t where id = $1 and revoked_at is null"
+            );
             read!(&db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
         })
     }
@@ -85,7 +92,11 @@ impl Handler<UseApiKey> for ApiKeyStore {
     fn handle(&mut self, UseApiKey { key_hash, now }: UseApiKey, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const FIND: &str = "select * from api_keys where key_hash = $1 and revoked_at is null";
+            const FIND: &str = concat!(
+                "select ",
+                api_key_columns!(),
+                " from api_keys t where key_hash = $1 and revoked_at is null"
+            );
             const NOTE: &str = "update api_keys set last_used_at = $2 where id = $1";
             let found: Option<ApiKey> =
                 read!(&db, |pool| query_as(FIND).bind(&key_hash).fetch_optional(pool).await)

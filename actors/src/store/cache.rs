@@ -213,12 +213,21 @@ impl Storage {
         F: Future<Output = HubResult<Option<T>>>,
     {
         let lookup = self.cache.get(&[key]).await.pop().unwrap_or(Lookup::Bypass);
-        if let Some(value) = decode(&lookup) {
+        self.found_or(key, &lookup, load).await
+    }
+
+    /// What was found under `key`, or else what `load` brings.
+    pub(super) async fn found_or<T, F>(&self, key: CacheKey, lookup: &Lookup, load: F) -> HubResult<Option<T>>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = HubResult<Option<T>>>,
+    {
+        if let Some(value) = decode(lookup) {
             return Ok(Some(value));
         }
         let loaded = load.await?;
         if let Some(value) = &loaded {
-            self.fill(key, &lookup, value).await;
+            self.fill(key, lookup, value).await;
         }
         Ok(loaded)
     }

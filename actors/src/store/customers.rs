@@ -30,12 +30,17 @@ pub const SORTS: &[Sort] = &[
     Sort { name: "status", column: "t.status", kind: SortKind::Text },
 ];
 
-const LIST: ListSql = ListSql {
-    select: "t.id, t.version, t.created_at, t.updated_at, t.first_name, t.last_name, t.email, t.phone, \
-        t.company, t.status, t.metadata, t.created_by, t.assigned_to",
-    from: "customers t",
-    sorts: SORTS,
-};
+/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! customer_columns {
+    () => {
+        "t.id, t.version, t.created_at, t.updated_at, t.first_name, t.last_name, t.email, t.phone, \
+            t.company, t.status, t.metadata, t.created_by, t.assigned_to"
+    };
+}
+
+pub(super) use customer_columns;
+
+const LIST: ListSql = ListSql { select: customer_columns!(), from: "customers t", sorts: SORTS };
 
 /// Whom something is assigned to, as lists filter by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +88,11 @@ impl Handler<GetCustomer> for CustomerStore {
     fn handle(&mut self, GetCustomer(id): GetCustomer, _: &mut Self::Context) -> Self::Result {
         let storage = self.storage.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from customers where id = $1 and deleted_at is null";
+            const SQL: &str = concat!(
+                "select ",
+                customer_columns!(),
+                " from customers t where id = $1 and deleted_at is null"
+            );
             storage
                 .cached(CacheKey::Customer(id), async {
                     read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await)

@@ -25,12 +25,15 @@ store_actor!(
 
 pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-const LIST: ListSql = ListSql {
-    select: "t.id, t.version, t.created_at, t.updated_at, t.status, t.reason, t.error, t.routing_key, t.message_id, \
-        t.content_type, t.headers, t.size",
-    from: "dead_letters t",
-    sorts: SORTS,
-};
+/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! dead_letter_columns {
+    () => {
+        "t.id, t.version, t.created_at, t.updated_at, t.status, t.reason, t.error, t.routing_key, t.message_id, \
+        t.content_type, t.headers, t.size"
+    };
+}
+
+const LIST: ListSql = ListSql { select: dead_letter_columns!(), from: "dead_letters t", sorts: SORTS };
 
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Option<BuriedMessage>>")]
@@ -94,7 +97,11 @@ pub(super) async fn find_all(db: &Db, ids: &[Uuid]) -> HubResult<HashMap<Uuid, B
     let mut found = HashMap::new();
     for portion in portions(ids) {
         let letters: Vec<BuriedMessage> = read!(db, |pool| {
-            let mut query = QueryBuilder::new("select * from dead_letters where id in (");
+            let mut query = QueryBuilder::new(concat!(
+                "select ",
+                dead_letter_columns!(),
+                ", t.body from dead_letters t where id in ("
+            ));
             push_ids!(query, portion);
             query.build_query_as().fetch_all(pool).await
         })

@@ -25,12 +25,15 @@ store_actor!(
 
 pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-const LIST: ListSql = ListSql {
-    select: "t.id, t.version, t.created_at, t.updated_at, t.status, t.attempts, t.next_attempt_at, t.last_error, \
-        t.ambiguous, t.claimed, t.message",
-    from: "deliveries t",
-    sorts: SORTS,
-};
+/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! delivery_columns {
+    () => {
+        "t.id, t.version, t.created_at, t.updated_at, t.status, t.attempts, t.next_attempt_at, t.last_error, \
+            t.ambiguous, t.claimed, t.message"
+    };
+}
+
+const LIST: ListSql = ListSql { select: delivery_columns!(), from: "deliveries t", sorts: SORTS };
 
 /// Some of the channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +77,7 @@ impl Handler<GetDelivery> for DeliveryStore {
     fn handle(&mut self, GetDelivery(id): GetDelivery, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from deliveries where id = $1";
+            const SQL: &str = concat!("select ", delivery_columns!(), " from deliveries t where id = $1");
             read!(&db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
         })
     }
@@ -106,9 +109,11 @@ impl Handler<ListDue> for DeliveryStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             read!(&db, |pool| {
-                let mut query = QueryBuilder::new(
-                    "select * from deliveries where status = 'pending' and next_attempt_at <= ",
-                );
+                let mut query = QueryBuilder::new(concat!(
+                    "select ",
+                    delivery_columns!(),
+                    " from deliveries t where status = 'pending' and next_attempt_at <= "
+                ));
                 query.push_bind(now);
                 match channels {
                     Channels::All => {}
@@ -137,8 +142,12 @@ impl Handler<ListHandedOver> for DeliveryStore {
     ) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from deliveries where status = 'pending' and next_attempt_at is null \
-                and id > $1 order by id limit $2";
+            const SQL: &str = concat!(
+                "select ",
+                delivery_columns!(),
+                " from deliveries t where status = 'pending' and next_attempt_at is null \
+                and id > $1 order by id limit $2"
+            );
             let after = after.unwrap_or_default();
             read!(&db, |pool| query_as(SQL).bind(after).bind(limit).fetch_all(pool).await).map_err(failed)
         })

@@ -65,11 +65,13 @@ pub(super) fn claim_webhook_messages(db: &Db) -> &'static str {
         Db::Postgres(_) => {
             "update webhook_messages set next_attempt_at = $4 where id in (select id from webhook_messages \
              where webhook_id = $1 and next_attempt_at <= $2 order by next_attempt_at, id limit $3 \
-             for update skip locked) returning *"
+             for update skip locked) returning id, webhook_id, created_at, event_id, event_type, body, status, \
+             attempts, failures, next_attempt_at"
         }
         Db::Sqlite { .. } => {
             "update webhook_messages set next_attempt_at = $4 where id in (select id from webhook_messages \
-             where webhook_id = $1 and next_attempt_at <= $2 order by next_attempt_at, id limit $3) returning *"
+             where webhook_id = $1 and next_attempt_at <= $2 order by next_attempt_at, id limit $3) returning id, \
+             webhook_id, created_at, event_id, event_type, body, status, attempts, failures, next_attempt_at"
         }
     }
 }

@@ -46,12 +46,17 @@ pub const SORTS: &[Sort] = &[
 /// Conversations and assignments are told in the order they happened.
 pub const TOLD: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-const LIST: ListSql = ListSql {
-    select: "t.id, t.version, t.created_at, t.updated_at, t.customer_id, t.subject, t.message, t.status, \
-        t.priority, t.category, t.channel, t.external_id, t.thread_id, t.assigned_to, t.assigned_at",
-    from: "inquiries t",
-    sorts: SORTS,
-};
+/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! inquiry_columns {
+    () => {
+        "t.id, t.version, t.created_at, t.updated_at, t.customer_id, t.subject, t.message, t.status, \
+            t.priority, t.category, t.channel, t.external_id, t.thread_id, t.assigned_to, t.assigned_at"
+    };
+}
+
+pub(super) use inquiry_columns;
+
+const LIST: ListSql = ListSql { select: inquiry_columns!(), from: "inquiries t", sorts: SORTS };
 
 const ASSIGNMENTS: ListSql = ListSql {
     select: "t.id, t.created_at, t.inquiry_id, t.assignee_id, t.reason, t.actor_id, \
@@ -99,7 +104,7 @@ impl Handler<GetInquiry> for InquiryStore {
     fn handle(&mut self, GetInquiry(id): GetInquiry, _: &mut Self::Context) -> Self::Result {
         let storage = self.storage.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from inquiries where id = $1";
+            const SQL: &str = concat!("select ", inquiry_columns!(), " from inquiries t where id = $1");
             storage
                 .cached(CacheKey::Inquiry(id), async {
                     read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await)
@@ -326,8 +331,11 @@ pub(super) async fn hand_on(
     by: Option<&(Uuid, String)>,
     at: Timestamp,
 ) -> HubResult<()> {
-    const SQL: &str =
-        "select * from inquiries where assigned_to = $1 and status in ('pending', $2) order by id";
+    const SQL: &str = concat!(
+        "select ",
+        inquiry_columns!(),
+        " from inquiries t where assigned_to = $1 and status in ('pending', $2) order by id"
+    );
     let also = if all { InquiryStatus::InProgress } else { InquiryStatus::Pending };
     let held: Vec<Inquiry> = write_tx!(&mut work.tx, |connection| query_as(SQL)
         .bind(user_id)

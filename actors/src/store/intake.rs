@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::bulk::{insert_rows, portions};
 use super::cache::Storage;
 use super::commit::Work;
+use super::customers::customer_columns;
 use super::db::{Db, failed, read};
+use super::inquiries::inquiry_columns;
 use crate::domain::Timestamp;
 use crate::domain::customer::{Customer, email_key};
 use crate::domain::inquiry::Inquiry;
@@ -92,9 +94,11 @@ async fn find_customers(db: &Db, sought: &[Sought], found: &mut Belongings) -> H
         query.push_values(&keys, |mut values, key| {
             values.push_bind(key.as_str());
         });
-        query.push(
-            ") select c.* from wanted w join customers c on c.email_key = w.email_key and c.deleted_at is null",
-        );
+        query.push(concat!(
+            ") select ",
+            customer_columns!(),
+            " from wanted w join customers t on t.email_key = w.email_key and t.deleted_at is null"
+        ));
         query.build_query_as().fetch_all(pool).await
     })
     .map_err(failed)?;
@@ -117,10 +121,12 @@ async fn find_threads(db: &Db, sought: &[Sought], found: &mut Belongings) -> Hub
             query.push_values(portion, |mut values, (channel, thread_id, customer_id)| {
                 values.push_bind(channel.as_str()).push_bind(thread_id.as_str()).push_bind(*customer_id);
             });
-            query.push(
-                ") select i.* from wanted w join inquiries i on i.channel = w.channel \
-                 and i.thread_id = w.thread_id and i.customer_id = w.customer_id order by i.created_at, i.id",
-            );
+            query.push(concat!(
+                ") select ",
+                inquiry_columns!(),
+                " from wanted w join inquiries t on t.channel = w.channel and t.thread_id = w.thread_id \
+                 and t.customer_id = w.customer_id order by t.created_at, t.id"
+            ));
             query.build_query_as().fetch_all(pool).await
         })
         .map_err(failed)?;

@@ -30,13 +30,16 @@ pub const SORTS: &[Sort] = &[
 pub const HISTORY_SORTS: &[Sort] =
     &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-const LIST: ListSql = ListSql {
-    select: "t.id, t.version, t.created_at, t.updated_at, t.inquiry_id, t.message, t.revision, t.status, \
-        t.responded_by, t.editors, t.approved_by, t.approval_notes, t.submitted_at, t.decided_at, t.sent_at, \
-        t.delivery_error, t.stale, t.policy, t.approvals_required, t.approvals, t.sampled",
-    from: "responses t",
-    sorts: SORTS,
-};
+/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! response_columns {
+    () => {
+        "t.id, t.version, t.created_at, t.updated_at, t.inquiry_id, t.message, t.revision, t.status, \
+            t.responded_by, t.editors, t.approved_by, t.approval_notes, t.submitted_at, t.decided_at, t.sent_at, \
+            t.delivery_error, t.stale, t.policy, t.approvals_required, t.approvals, t.sampled"
+    };
+}
+
+const LIST: ListSql = ListSql { select: response_columns!(), from: "responses t", sorts: SORTS };
 
 const HISTORY: ListSql = ListSql {
     select: "t.id, t.created_at, t.response_id, t.action, t.revision, t.message, t.notes, t.actor_id",
@@ -78,7 +81,7 @@ impl Handler<GetResponse> for ResponseStore {
     fn handle(&mut self, GetResponse(id): GetResponse, _: &mut Self::Context) -> Self::Result {
         let storage = self.storage.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from responses where id = $1";
+            const SQL: &str = concat!("select ", response_columns!(), " from responses t where id = $1");
             storage
                 .cached(CacheKey::Response(id), async {
                     read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await)
@@ -103,7 +106,11 @@ impl Handler<FindResponses> for ResponseStore {
             let mut found = HashMap::new();
             for portion in portions(&ids) {
                 let responses: Vec<Response> = read!(&db, |pool| {
-                    let mut query = QueryBuilder::new("select * from responses where id in (");
+                    let mut query = QueryBuilder::new(concat!(
+                        "select ",
+                        response_columns!(),
+                        " from responses t where id in ("
+                    ));
                     push_ids!(query, portion);
                     query.build_query_as().fetch_all(pool).await
                 })
@@ -139,8 +146,11 @@ impl Handler<ListPending> for ResponseStore {
         let db = self.storage.db.clone();
         Box::pin(async move {
             read!(&db, |pool| {
-                let mut query =
-                    QueryBuilder::new("select * from responses where status = 'pending_approval' and ");
+                let mut query = QueryBuilder::new(concat!(
+                    "select ",
+                    response_columns!(),
+                    " from responses t where status = 'pending_approval' and "
+                ));
                 query.push(fired_at(list.pending.without)).push(" is null and submitted_at <= ");
                 query.push_bind(list.pending.submitted_until);
                 if let Some((submitted_at, id)) = list.after {
@@ -189,9 +199,11 @@ impl Handler<FindPending> for ResponseStore {
             let mut found = Vec::new();
             for portion in portions(&inquiries) {
                 let some: Vec<Response> = read!(&db, |pool| {
-                    let mut query = QueryBuilder::new(
-                        "select * from responses where status = 'pending_approval' and inquiry_id in (",
-                    );
+                    let mut query = QueryBuilder::new(concat!(
+                        "select ",
+                        response_columns!(),
+                        " from responses t where status = 'pending_approval' and inquiry_id in ("
+                    ));
                     push_ids!(query, portion);
                     query.build_query_as().fetch_all(pool).await
                 })

@@ -5,9 +5,10 @@ use uuid::Uuid;
 
 use super::bind::from_row;
 use super::bulk::{portions, push_ids};
-use super::cache::{CacheKey, Storage};
+use super::cache::{CacheKey, Lookup, Storage};
 use super::commit::Work;
 use super::db::{failed, read, write_one, write_tx};
+use super::users::user_columns;
 use crate::domain::Timestamp;
 use crate::domain::user::User;
 use crate::error::HubResult;
@@ -39,7 +40,11 @@ pub struct NewSession {
 /// The session with its user, both as they are now. Asked on every request.
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Option<(Session, User)>>")]
-pub struct FindSession(pub Uuid);
+pub struct FindSession {
+    pub id: Uuid,
+    /// Whose it is, where that is known: a session of anybody else is not found, and the cache is asked for both at once.
+    pub user_id: Option<Uuid>,
+}
 
 /// Spends a refresh token, whatever becomes of the answer: of any number at once, exactly one rotates.
 #[derive(Clone, Debug, Message)]
@@ -98,9 +103,9 @@ struct RefreshState {
 impl Handler<FindSession> for SessionStore {
     type Result = ResponseFuture<HubResult<Option<(Session, User)>>>;
 
-    fn handle(&mut self, FindSession(id): FindSession, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, FindSession { id, user_id }: FindSession, _: &mut Self::Context) -> Self::Result {
         let storage = self.storage.clone();
-        Box::pin(async move { find(&storage, id).await })
+        Box::pin(async move { find(&storage, id, user_id).await })
     }
 }
 
@@ -197,22 +202,29 @@ pub fn judge_retry(
     if just_spent && (raced || repeated) { Rotation::Rotated } else { Rotation::Reused }
 }
 
-async fn find(storage: &Storage, id: Uuid) -> HubResult<Option<(Session, User)>> {
+async fn find(storage: &Storage, id: Uuid, user_id: Option<Uuid>) -> HubResult<Option<(Session, User)>> {
     const SESSION: &str = "select id, user_id, expires_at, revoked_at from sessions where id = $1";
-    const USER: &str = "select * from users where id = $1";
-    // The user's id is in the session, so a cold cache costs two round trips and a warm one two look-ups.
+    const USER: &str = concat!("select ", user_columns!(), " from users t where id = $1");
+    let keys: Vec<CacheKey> =
+        [CacheKey::Session(id)].into_iter().chain(user_id.map(CacheKey::User)).collect();
+    let mut lookups = storage.cache.get(&keys).await.into_iter();
+    let lookup = lookups.next().unwrap_or(Lookup::Bypass);
     let session: Option<Session> = storage
-        .cached(CacheKey::Session(id), async {
+        .found_or(CacheKey::Session(id), &lookup, async {
             read!(&storage.db, |pool| query_as(SESSION).bind(id).fetch_optional(pool).await).map_err(failed)
         })
         .await?;
-    let Some(session) = session else { return Ok(None) };
-    let user_id = session.user_id;
-    let user: Option<User> = storage
-        .cached(CacheKey::User(user_id), async {
-            read!(&storage.db, |pool| query_as(USER).bind(user_id).fetch_optional(pool).await).map_err(failed)
-        })
-        .await?;
+    let known = |session: &Session| user_id.is_none_or(|user_id| user_id == session.user_id);
+    let Some(session) = session.filter(known) else { return Ok(None) };
+    let key = CacheKey::User(session.user_id);
+    let load = async {
+        read!(&storage.db, |pool| query_as(USER).bind(session.user_id).fetch_optional(pool).await)
+            .map_err(failed)
+    };
+    let user: Option<User> = match lookups.next() {
+        Some(lookup) => storage.found_or(key, &lookup, load).await?,
+        None => storage.cached(key, load).await?,
+    };
     Ok(user.map(|user| (session, user)))
 }
 

@@ -33,12 +33,17 @@ pub const SORTS: &[Sort] = &[
     Sort { name: "lastName", column: "t.last_name", kind: SortKind::Text },
 ];
 
-const LIST: ListSql = ListSql {
-    select: "t.id, t.version, t.created_at, t.updated_at, t.email, t.role, t.first_name, t.last_name, \
-        t.is_active, t.availability, t.max_open_inquiries, t.skills, t.totp_enabled",
-    from: "users t",
-    sorts: SORTS,
-};
+/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! user_columns {
+    () => {
+        "t.id, t.version, t.created_at, t.updated_at, t.email, t.role, t.first_name, t.last_name, \
+            t.is_active, t.availability, t.max_open_inquiries, t.skills, t.totp_enabled"
+    };
+}
+
+pub(super) use user_columns;
+
+const LIST: ListSql = ListSql { select: user_columns!(), from: "users t", sorts: SORTS };
 
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Option<User>>")]
@@ -87,7 +92,7 @@ impl Handler<GetUser> for UserStore {
     fn handle(&mut self, GetUser(id): GetUser, _: &mut Self::Context) -> Self::Result {
         let storage = self.storage.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from users where id = $1";
+            const SQL: &str = concat!("select ", user_columns!(), " from users t where id = $1");
             storage
                 .cached(CacheKey::User(id), async {
                     read!(&storage.db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await)
@@ -104,7 +109,8 @@ impl Handler<FindCredentials> for UserStore {
     fn handle(&mut self, FindCredentials(email): FindCredentials, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from users where email_key = $1";
+            const SQL: &str =
+                concat!("select ", user_columns!(), ", t.password_hash from users t where email_key = $1");
             read!(&db, |pool| query_as(SQL).bind(email_key(&email)).fetch_optional(pool).await)
                 .map_err(failed)
         })
@@ -117,7 +123,8 @@ impl Handler<GetCredentials> for UserStore {
     fn handle(&mut self, GetCredentials(id): GetCredentials, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from users where id = $1";
+            const SQL: &str =
+                concat!("select ", user_columns!(), ", t.password_hash from users t where id = $1");
             read!(&db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
         })
     }

@@ -27,12 +27,17 @@ store_actor!(
 
 pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-const LIST: ListSql = ListSql {
-    select: "t.id, t.version, t.created_at, t.updated_at, t.url, t.events, t.description, t.is_enabled, \
-        t.disabled_reason, t.failing_since, t.created_by",
-    from: "webhooks t",
-    sorts: SORTS,
-};
+/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! webhook_columns {
+    () => {
+        "t.id, t.version, t.created_at, t.updated_at, t.url, t.events, t.description, t.is_enabled, \
+            t.disabled_reason, t.failing_since, t.created_by"
+    };
+}
+
+pub(super) use webhook_columns;
+
+const LIST: ListSql = ListSql { select: webhook_columns!(), from: "webhooks t", sorts: SORTS };
 
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Option<Webhook>>")]
@@ -55,7 +60,11 @@ impl Handler<GetWebhook> for WebhookStore {
     fn handle(&mut self, GetWebhook(id): GetWebhook, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select * from webhooks where id = $1 and deleted_at is null";
+            const SQL: &str = concat!(
+                "select ",
+                webhook_columns!(),
+                " from webhooks t where id = $1 and deleted_at is null"
+            );
             read!(&db, |pool| query_as(SQL).bind(id).fetch_optional(pool).await).map_err(failed)
         })
     }

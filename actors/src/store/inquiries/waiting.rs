@@ -3,7 +3,7 @@
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::query_as;
 
-use super::InquiryStore;
+use super::{InquiryStore, inquiry_columns};
 use crate::domain::Timestamp;
 use crate::domain::assignment::Wanted;
 use crate::domain::inquiry::{Inquiry, Place};
@@ -38,8 +38,12 @@ impl Handler<ListNotTakenUp> for InquiryStore {
     type Result = ResponseFuture<HubResult<Vec<Inquiry>>>;
 
     fn handle(&mut self, list: ListNotTakenUp, _: &mut Self::Context) -> Self::Result {
-        const SQL: &str = "select * from inquiries where status = 'pending' and assigned_to is not null \
-            and assigned_at <= $1 order by assigned_at, id limit $2";
+        const SQL: &str = concat!(
+            "select ",
+            inquiry_columns!(),
+            " from inquiries t where status = 'pending' and assigned_to is not null \
+            and assigned_at <= $1 order by assigned_at, id limit $2"
+        );
         let db = self.storage.db.clone();
         Box::pin(async move {
             read!(&db, |pool| query_as(SQL).bind(list.assigned_until).bind(list.limit).fetch_all(pool).await)
@@ -53,11 +57,15 @@ impl Handler<ListWaiting> for InquiryStore {
 
     fn handle(&mut self, ListWaiting { after, limit }: ListWaiting, _: &mut Self::Context) -> Self::Result {
         // `priority <= $1` follows from the rest, but it is where an index can begin.
-        const SQL: &str = "select t.*, c.assigned_to as own_cso from inquiries t \
+        const SQL: &str = concat!(
+            "select ",
+            inquiry_columns!(),
+            ", t.lapsed_by, c.assigned_to as own_cso from inquiries t \
             left join customers c on c.id = t.customer_id and c.deleted_at is null \
             where t.status = 'pending' and t.assigned_to is null and t.priority <= $1 \
                 and (t.priority < $1 or (t.created_at, t.id) > ($2, $3)) \
-            order by t.priority desc, t.created_at, t.id limit $4";
+            order by t.priority desc, t.created_at, t.id limit $4"
+        );
         let db = self.storage.db.clone();
         let rank = after.map_or(i16::MAX, |place| place.priority.0.rank());
         let (time, id) = (after.map(|place| place.created_at), after.map(|place| place.id));

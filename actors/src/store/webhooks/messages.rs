@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
-use super::{SORTS, WebhookStore};
+use super::{SORTS, WebhookStore, webhook_columns};
 use crate::clock::new_id;
 use crate::domain::cloud_event::CloudEvent;
 use crate::domain::page::{Page, PageRequest, SortValue};
@@ -120,8 +120,9 @@ impl Handler<GetAttempted> for WebhookStore {
     fn handle(&mut self, wanted: GetAttempted, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select m.* from webhook_attempts a join webhook_messages m on m.id = a.message_id \
-                where a.id = $1 and a.webhook_id = $2";
+            const SQL: &str = "select m.id, m.webhook_id, m.created_at, m.event_id, m.event_type, m.status, \
+                m.attempts, m.failures, m.next_attempt_at from webhook_attempts a \
+                join webhook_messages m on m.id = a.message_id where a.id = $1 and a.webhook_id = $2";
             read!(&db, |pool| query_as(SQL)
                 .bind(wanted.attempt_id)
                 .bind(wanted.webhook_id)
@@ -149,7 +150,11 @@ impl Handler<ClaimMessages> for WebhookStore {
     type Result = ResponseFuture<HubResult<Option<Claimed>>>;
 
     fn handle(&mut self, claim: ClaimMessages, _: &mut Self::Context) -> Self::Result {
-        const FIND: &str = "select * from webhooks where id = $1 and is_enabled";
+        const FIND: &str = concat!(
+            "select ",
+            webhook_columns!(),
+            ", t.secrets from webhooks t where id = $1 and is_enabled"
+        );
         let db = self.storage.db.clone();
         Box::pin(async move {
             let keyed: Option<Keyed> =
@@ -279,7 +284,7 @@ pub(in crate::store) async fn update_message(
 
 /// A message for each of these events and each endpoint that wants it. Answers whether there is any.
 pub(in crate::store) async fn insert_messages(tx: &mut Tx, events: &[(&Event, String)]) -> HubResult<bool> {
-    const ENABLED: &str = "select * from webhooks where is_enabled";
+    const ENABLED: &str = concat!("select ", webhook_columns!(), " from webhooks t where is_enabled");
     if events.is_empty() {
         return Ok(false);
     }
