@@ -3,6 +3,7 @@
 mod cursors;
 mod customers;
 mod inquiries;
+mod long;
 mod more;
 
 use rand::rngs::StdRng;

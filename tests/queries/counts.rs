@@ -7,25 +7,26 @@ use crate::harness::{Client, Engine, TestHub, id_of, path};
 use crate::{listening, statements};
 
 /// Statements with a warm cache (SQLite with the cache in memory, PostgreSQL with the cache in Redis alike), and without
-/// any (PostgreSQL alone), where every request looks for its
-/// session and its user, and every read for its entity.
+/// any (PostgreSQL alone), where every request looks for its session and its user, and every read for its entity. A list
+/// that does not fit on its first page takes one more on SQLite, which counts it, and two more on PostgreSQL, which is
+/// asked for its estimate first.
 const LISTS: &[(&str, usize, usize)] = &[
-    ("/users", 2, 4),
-    ("/customers", 2, 4),
-    ("/customers?q=ada", 2, 4),
-    ("/customers?q=ada&status=active&assignedTo=none&sortBy=email", 2, 4),
-    ("/inquiries", 2, 4),
-    ("/inquiries?q=order&status=pending,closed&priority=medium&sortBy=subject", 2, 4),
-    ("/inquiries/{inquiry}/messages", 2, 5),
-    ("/inquiries/{inquiry}/assignments", 2, 5),
-    ("/responses", 2, 4),
-    ("/responses?inquiryId={inquiry}", 2, 4),
-    ("/responses/{response}/history", 2, 5),
-    ("/notifications", 2, 4),
-    ("/webhooks", 2, 4),
-    ("/notifications?unread=true", 2, 4),
-    ("/audit", 2, 4),
-    ("/audit?entityType=customer", 2, 4),
+    ("/users", 1, 3),
+    ("/customers", 1, 3),
+    ("/customers?q=ada", 1, 3),
+    ("/customers?q=ada&status=active&assignedTo=none&sortBy=email", 1, 3),
+    ("/inquiries", 1, 3),
+    ("/inquiries?q=order&status=pending,closed&priority=medium&sortBy=subject", 1, 3),
+    ("/inquiries/{inquiry}/messages", 1, 4),
+    ("/inquiries/{inquiry}/assignments", 1, 4),
+    ("/responses", 1, 3),
+    ("/responses?inquiryId={inquiry}", 1, 3),
+    ("/responses/{response}/history", 1, 4),
+    ("/notifications", 1, 3),
+    ("/webhooks", 1, 3),
+    ("/notifications?unread=true", 1, 3),
+    ("/audit", 1, 3),
+    ("/audit?entityType=customer", 1, 3),
 ];
 
 const READS: &[(&str, usize, usize)] = &[
@@ -64,6 +65,13 @@ async fn costs_the_same(hub: &TestHub, cached: bool) {
         for (endpoint, warm, uncached) in LISTS.iter().chain(READS) {
             let expected = if cached { *warm } else { *uncached };
             let path = scene.path(endpoint);
+            let meta = &scene.admin.get(&path).await.json()["meta"];
+            let counting = match hub.engine {
+                _ if meta["nextCursor"].is_null() => 0,
+                Engine::Embedded => 1,
+                Engine::Full => 2,
+            };
+            let expected = expected + counting;
             let said = statements(&scene.admin, &path).await;
             if said.len() != expected {
                 wrong.push(format!("{endpoint}: {} for {expected}\n    {}", said.len(), said.join("\n    ")));

@@ -52,9 +52,20 @@ pub struct PageMeta {
     pub limit: u32,
     pub total: i64,
     pub total_pages: i64,
+    /// Set where `total` and `totalPages` are estimates, which happens with more than 10,000 entries.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    pub total_estimated: bool,
     /// Leads to the next page; null on the last.
     #[schema(required)]
     pub next_cursor: Option<String>,
+}
+
+/// How many entries a list has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    Exact(i64),
+    Estimated(i64),
 }
 
 /// What a cursor says, opaque to clients.
@@ -84,12 +95,17 @@ impl Cursor {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl<T> Page<T> {
     /// `rows` holds one row more than the limit when there is a next page; `key` reads what rows are sorted by.
     pub fn build(
         request: &PageRequest,
         mut rows: Vec<T>,
-        total: i64,
+        total: Total,
         key: impl FnOnce(&T) -> (SortValue, Uuid),
     ) -> Self {
         let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
@@ -107,12 +123,17 @@ impl<T> Page<T> {
             }
             .encode()
         });
+        let (total, total_estimated) = match total {
+            Total::Exact(total) => (total, false),
+            Total::Estimated(total) => (total, true),
+        };
         let limit = i64::from(request.limit);
         let meta = PageMeta {
             page: request.page,
             limit: request.limit,
             total,
             total_pages: (total + limit - 1) / limit,
+            total_estimated,
             next_cursor,
         };
         Self { data: rows, meta }

@@ -1,14 +1,16 @@
 //! The one way lists are read: filters, order, a page by number or after a cursor, and the total.
 
+use serde::Deserialize;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
 use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
 use super::db::{Db, failed, read};
 use super::dialect::Search;
 use crate::domain::Timestamp;
-use crate::domain::page::{Page, PageRequest, SortOrder, SortValue};
+use crate::domain::page::{Page, PageRequest, SortOrder, SortValue, Total};
 use crate::error::HubResult;
 
 /// One condition: SQL around bound values.
@@ -34,6 +36,22 @@ pub(super) enum Value {
     Id(Uuid),
     Time(Timestamp),
     Int(i64),
+}
+
+/// Rows of a list that are counted one by one.
+const COUNTED: i64 = 10_000;
+
+/// What PostgreSQL's `explain (format json)` says of a query.
+#[derive(Deserialize)]
+struct Explained {
+    #[serde(rename = "Plan")]
+    plan: Plan,
+}
+
+#[derive(Deserialize)]
+struct Plan {
+    #[serde(rename = "Plan Rows")]
+    rows: f64,
 }
 
 /// A list's fixed part. `t` is the table's alias in every text.
@@ -140,7 +158,7 @@ macro_rules! push_conditions {
     }};
 }
 
-/// Two queries whatever the page: its rows and the total.
+/// The same few queries whatever the page: its rows and the total.
 pub(super) async fn page<T>(
     db: &Db,
     sql: &ListSql,
@@ -177,7 +195,7 @@ where
         Some(_) => 0,
         None => i64::from(request.page.saturating_sub(1)) * limit,
     };
-    let (rows, total) = read!(db, |pool| {
+    let rows = read!(db, |pool| {
         let mut query = QueryBuilder::new(format!("select {} from ", sql.select));
         push_from!(query, sql, found);
         push_conditions!(query, conditions.clone());
@@ -190,13 +208,51 @@ where
         if offset > 0 {
             query.push(" offset ").push_bind(offset);
         }
-        let rows: Vec<T> = query.build_query_as().fetch_all(pool).await.map_err(failed)?;
-
-        let mut query = QueryBuilder::new("select count(*) from ");
-        push_from!(query, sql, found);
-        push_conditions!(query, conditions);
-        let total: i64 = query.build_query_scalar().fetch_one(pool).await.map_err(failed)?;
-        HubResult::Ok((rows, total))
-    })?;
+        query.build_query_as().fetch_all(pool).await
+    });
+    let rows: Vec<T> = rows.map_err(failed)?;
+    // What is all on the first page needs no counting.
+    let is_all = request.after.is_none() && request.page <= 1 && rows.len() <= request.limit as usize;
+    let total = if is_all {
+        Total::Exact(i64::try_from(rows.len()).unwrap_or(i64::MAX))
+    } else {
+        total(db, sql, found, conditions).await.map_err(failed)?
+    };
     Ok(Page::build(request, rows, total, |last| key(last, request.sort_by)))
+}
+
+/// All rows of a list that does not fit on its first page. SQLite counts them. PostgreSQL, whose tables grow larger and
+/// which has to look at each row, is asked first how many it expects: of far more than [`COUNTED`] that must do, so that a
+/// page costs the same however long the list is.
+async fn total(
+    db: &Db,
+    sql: &ListSql,
+    found: Option<&Search>,
+    conditions: Vec<Condition>,
+) -> Result<Total, sqlx::Error> {
+    match db {
+        Db::Sqlite { reads, .. } => {
+            let mut query = QueryBuilder::new("select count(*) from ");
+            push_from!(query, sql, found);
+            push_conditions!(query, conditions);
+            query.build_query_scalar().fetch_one(reads).await.map(Total::Exact)
+        }
+        Db::Postgres(pool) => {
+            let mut query = QueryBuilder::new("explain (format json) select 1 from ");
+            push_from!(query, sql, found);
+            push_conditions!(query, conditions.clone());
+            let plan: Json<Vec<Explained>> = query.build_query_scalar().fetch_one(pool).await?;
+            let expected = plan.0.first().map_or(0, |explained| explained.plan.rows as i64);
+            if expected > COUNTED * 2 {
+                return Ok(Total::Estimated(expected));
+            }
+            let mut query = QueryBuilder::new("select count(*) from (select 1 from ");
+            push_from!(query, sql, found);
+            push_conditions!(query, conditions);
+            query.push(" limit ").push_bind(COUNTED + 1).push(") counted");
+            let counted: i64 = query.build_query_scalar().fetch_one(pool).await?;
+            let exact = counted <= COUNTED;
+            Ok(if exact { Total::Exact(counted) } else { Total::Estimated(expected.max(counted)) })
+        }
+    }
 }
