@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::bootstrap;
 use crate::broker::Broker;
-use crate::http::{HttpState, Metrics, application, connection, listed};
+use crate::http::{HttpState, Loads, Metrics, application, connection, listed};
 use crate::mail::MailSender;
 use crate::sessions::{
     Authenticators, Lockout, Passwords, RateLimiter, RedisCache, RedisLink, RefreshTokens, Tokens,
@@ -126,6 +126,7 @@ impl App {
             broker: broker.clone(),
             readiness: readiness.clone(),
             metrics: Metrics::default(),
+            loads: Loads::default(),
             telemetry,
         };
         let (server, serving, address) = listen(&settings, &state)?;

@@ -75,6 +75,8 @@ pub struct ServerSettings {
     pub workers: usize,
     #[serde(deserialize_with = "duration")]
     pub write_timeout: Duration,
+    #[serde(deserialize_with = "duration")]
+    pub shed_above: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize)]

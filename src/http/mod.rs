@@ -18,6 +18,7 @@ mod health;
 mod idempotency;
 mod inbound;
 mod inquiries;
+mod load;
 mod metrics;
 mod notifications;
 pub mod openapi;
@@ -46,6 +47,7 @@ use crate::sessions::{Authenticators, Lockout, Passwords, RateLimiter, RedisLink
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 
+pub use load::Loads;
 pub use metrics::Metrics;
 pub use problem::{HttpError, Problem};
 
@@ -64,6 +66,7 @@ pub struct HttpState {
     pub broker: Broker,
     pub readiness: Readiness,
     pub metrics: Metrics,
+    pub loads: Loads,
     /// Absent where nothing is traced.
     pub telemetry: Option<Telemetry>,
     /// Addresses whose `X-Forwarded-For` is believed.
@@ -102,6 +105,7 @@ pub fn application(
             web::scope("/api/v1")
                 .wrap(from_fn(idempotency::replay))
                 .wrap(from_fn(gate::admit))
+                .wrap(from_fn(load::shed))
                 .configure(auth::routes)
                 .configure(users::routes)
                 .configure(customers::routes)

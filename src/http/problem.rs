@@ -65,6 +65,9 @@ pub enum HttpError {
     /// 409: the same idempotency key is being worked on.
     #[error("a request with this Idempotency-Key is still in progress")]
     InFlight,
+    /// 503: more are under way than will be answered in time.
+    #[error("too many requests of this kind are under way")]
+    Busy,
     #[error("this Idempotency-Key was used with another body")]
     KeyReused,
 }
@@ -103,6 +106,7 @@ impl HttpError {
                 Look(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests")
             }
             Self::InFlight => Look(StatusCode::CONFLICT, "request-in-flight", "Still in progress"),
+            Self::Busy => Look(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable"),
             Self::KeyReused => Look(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
@@ -131,6 +135,7 @@ impl HttpError {
             Self::RateLimited { retry_after } => Some(*retry_after),
             Self::Hub(HubError::TooManyConnections { .. }) => Some(Duration::from_secs(15)),
             Self::InFlight
+            | Self::Busy
             | Self::Hub(HubError::Overloaded { .. } | HubError::Unavailable { .. } | HubError::ClaimLost) => {
                 Some(Duration::from_secs(1))
             }

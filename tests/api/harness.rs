@@ -208,6 +208,7 @@ impl Place {
             ("NEXUS__DATABASE__MAX_CONNECTIONS", "8".to_owned()),
             // A busy machine is not an absent database.
             ("NEXUS__DATABASE__ACQUIRE_TIMEOUT", "10s".to_owned()),
+            ("NEXUS__SERVER__SHED_ABOVE", "60s".to_owned()),
             ("NEXUS__BROKER__PREFIX", self.name.clone()),
         ];
         match self.engine {
