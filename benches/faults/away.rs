@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::load::{Sent, get, millis, percentile, post, send, slowest};
 use crate::rig::figures::Figures;
 use crate::rig::gateway::{Message, Publisher};
 use crate::rig::hub::{Hub, PASSWORD, Person, ready};
+use crate::rig::load::{Sent, get, millis, percentile, post, send, slowest};
 use crate::rig::services::{Service, count};
 use crate::rig::{Outcome, until};
 use crate::stage::{Place, Stage, customer, limit, made};

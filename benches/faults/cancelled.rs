@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use rand::Rng;
 use reqwest::Method;
 
-use crate::load::{get, millis, post, slowest};
 use crate::rig::figures::Figures;
 use crate::rig::hub::Person;
+use crate::rig::load::{get, millis, post, slowest};
 use crate::rig::services::count;
 use crate::rig::{Outcome, until};
 use crate::stage::{Stage, customer, limit, made};

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::away::{refresh_token, well};
-use crate::load::{Sent, get, millis, post, slowest};
 use crate::rig::figures::Figures;
 use crate::rig::hub::{PASSWORD, Person};
+use crate::rig::load::{Sent, get, millis, post, slowest};
 use crate::rig::services::Service;
 use crate::rig::{Outcome, until};
 use crate::stage::{Stage, customer, made};

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use crate::load::read;
 use crate::rig::Outcome;
 use crate::rig::figures::Figures;
 use crate::rig::hub::{Hub, Person, ready};
+use crate::rig::load::read;
 use crate::rig::services::count;
 use crate::rig::soak::{self, Deployment};
 use crate::stage::Stage;

@@ -17,7 +17,6 @@ mod away;
 mod cancelled;
 mod frozen;
 mod kills;
-mod load;
 mod operators;
 mod orders;
 mod overload;

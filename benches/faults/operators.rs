@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
 
-use crate::load::read;
 use crate::rig::figures::Figures;
 use crate::rig::hub::{Hub, Person, ready};
+use crate::rig::load::read;
 use crate::rig::{Outcome, until};
 use crate::stage::{Place, Stage, made};
 

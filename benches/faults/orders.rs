@@ -9,10 +9,10 @@ use lapin::types::FieldTable;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::load::{millis, send};
 use crate::rig::figures::Figures;
 use crate::rig::gateway::connect;
 use crate::rig::hub::Person;
+use crate::rig::load::{millis, send};
 use crate::rig::services::{Service, count};
 use crate::rig::{Outcome, until};
 use crate::stage::{Place, Stage, limit, made};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use reqwest::Method;
 
-use crate::load::{Sent, millis, percentile, read, send};
 use crate::rig::Outcome;
 use crate::rig::figures::Figures;
 use crate::rig::hub::{Hub, Person, ready};
+use crate::rig::load::{Sent, millis, percentile, read, send};
 use crate::stage::{Stage, customer};
 
 /// After which who was refused comes again: sooner than `Retry-After` asks.

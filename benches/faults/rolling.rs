@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use uuid::Uuid;
 
-use crate::load::{millis, percentile};
 use crate::rig::Outcome;
 use crate::rig::figures::Figures;
 use crate::rig::hub::{Person, ready};
+use crate::rig::load::{millis, percentile};
 use crate::stage::{Stage, customer, made};
 
 const RATE: u32 = 200;

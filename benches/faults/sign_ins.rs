@@ -5,10 +5,10 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::load::{Sent, percentile, send};
 use crate::rig::Outcome;
 use crate::rig::figures::Figures;
 use crate::rig::hub::{Hub, PASSWORD, Person, ready};
+use crate::rig::load::{Sent, percentile, send};
 use crate::stage::{Place, Stage};
 
 const WRONG: &str = "not the password at all";

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
 use crate::kills::through_kills;
-use crate::load::{get, millis, read, slowest};
 use crate::rig::Outcome;
 use crate::rig::figures::Figures;
 use crate::rig::hub::{Hub, Person, ready};
+use crate::rig::load::{get, millis, read, slowest};
 use crate::stage::{Stage, customer, limit};
 
 const AFTER_SPACE: Duration = Duration::from_secs(1);

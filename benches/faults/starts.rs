@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::away::well;
-use crate::load::millis;
 use crate::rig::figures::Figures;
 use crate::rig::hub::{Hub, Person, ready};
+use crate::rig::load::millis;
 use crate::rig::{Outcome, until};
 use crate::stage::{Stage, made};
 

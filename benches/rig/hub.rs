@@ -72,6 +72,19 @@ impl Hub {
         Ok(())
     }
 
+    /// Another of the binary's commands, with the same settings, to its end.
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        let status = Command::new(binary())
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()?;
+        if status.success() { Ok(()) } else { Err(format!("{arguments:?}: {status}").into()) }
+    }
+
     /// SIGKILL, and a new start at once.
     pub fn kill_and_start(&mut self) -> Outcome {
         self.kill();
@@ -113,11 +126,7 @@ impl Hub {
 
     /// CPU seconds the process has used.
     pub fn cpu_seconds(&self) -> Option<f64> {
-        let id = self.process.as_ref()?.id();
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-        let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
-        Some(ticks / 100.0)
+        super::cpu_seconds(self.process.as_ref()?.id())
     }
 }
 
@@ -138,7 +147,7 @@ impl Drop for Hub {
 }
 
 /// Beside this bench's own build.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_nexus-hub"))
 }
 
@@ -158,7 +167,7 @@ impl Person {
     }
 
     pub async fn sign_in(base: &str, email: &str) -> Outcome<Self> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(15)).build()?;
+        let http = client()?;
         let login = json!({"email": email, "password": PASSWORD});
         let answer = http.post(format!("{base}/api/v1/auth/login")).json(&login).send().await?;
         let answer: Value = answer.error_for_status()?.json().await?;
@@ -201,6 +210,10 @@ impl Person {
             }
         }
     }
+}
+
+fn client() -> Outcome<reqwest::Client> {
+    Ok(reqwest::Client::builder().timeout(Duration::from_secs(15)).build()?)
 }
 
 /// 409: the request before this one is still held by a hub that died.

@@ -6,6 +6,7 @@
 pub mod figures;
 pub mod gateway;
 pub mod hub;
+pub mod load;
 pub mod services;
 pub mod soak;
 
@@ -36,6 +37,27 @@ pub async fn until(what: &str, limit: Duration, mut holds: impl AsyncFnMut() -> 
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(begun.elapsed())
+}
+
+/// CPU seconds that a process has used, with those of its children that have ended.
+pub fn cpu_seconds(process: u32) -> Option<f64> {
+    let fields = stat(process)?;
+    // utime, stime, cutime and cstime of proc(5), in ticks; the first field here is the third there.
+    let ticks = fields.get(11..15)?.iter().map(|field| field.parse::<f64>().ok()).sum::<Option<f64>>()?;
+    Some(ticks / 100.0)
+}
+
+/// The processes that it started and that are still there.
+pub fn children(process: u32) -> Outcome<Vec<u32>> {
+    let all = std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let parent = |child: &u32| stat(*child)?.get(1)?.parse().ok();
+    Ok(all.filter(|child| parent(child) == Some(process)).collect())
+}
+
+/// The fields behind the name.
+fn stat(process: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    Some(stat.rsplit_once(") ")?.1.split(' ').map(str::to_owned).collect())
 }
 
 /// A whole number given as `name=value` on the command line.

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-use super::{Outcome, free_port, until};
+use super::{Outcome, children, cpu_seconds, free_port, until};
 
 /// For a server to come up or go down.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -85,12 +85,32 @@ impl Services {
 
     /// SIGSTOP to all processes of a server; SIGCONT when what this answers is dropped.
     pub fn freeze(&self, service: Service) -> Outcome<Frozen> {
-        let first = match service {
+        Frozen::with_children(self.pid(service)?)
+    }
+
+    /// CPU seconds used so far, of all its processes.
+    pub fn cpu_seconds(&self, service: Service) -> Outcome<f64> {
+        let process = self.pid(service)?;
+        let all = std::iter::once(process).chain(children(process)?);
+        // One that ends meanwhile is in its parent's figure.
+        Ok(all.filter_map(cpu_seconds).sum())
+    }
+
+    fn pid(&self, service: Service) -> Outcome<u32> {
+        let pid = match service {
             Service::Postgres => self.postgres.pid(),
             Service::Redis => self.redis.pid(),
             Service::Rabbitmq => self.rabbitmq.pid(),
         };
-        Frozen::with_children(first.ok_or("a server that does not run")?)
+        pid.ok_or_else(|| "a server that does not run".into())
+    }
+
+    /// Redis forgets everything.
+    pub async fn forget_cached(&self) -> Outcome {
+        let client = redis::Client::open(self.redis_url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await?;
+        Ok(())
     }
 
     /// One of PostgreSQL's own programs.
@@ -148,13 +168,16 @@ impl Postgres {
         Ok(this)
     }
 
-    fn pid(&self) -> Option<String> {
+    fn pid(&self) -> Option<u32> {
         let told = fs::read_to_string(self.data.join("postmaster.pid")).ok()?;
-        told.lines().next().map(|pid| pid.trim().to_owned())
+        told.lines().next()?.trim().parse().ok()
     }
 
     fn control(&self, what: &[&str]) -> Outcome {
-        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=", self.port);
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300",
+            self.port
+        );
         let log = self.data.join("log");
         let mut command = self.program("pg_ctl");
         command.arg("-w").arg("-l").arg(log).args(["-o", &options]).args(what);
@@ -207,15 +230,15 @@ impl Server {
         Ok(())
     }
 
-    fn pid(&self) -> Option<String> {
+    fn pid(&self) -> Option<u32> {
         let process = self.process.as_ref()?;
         let told = self.pid_file.as_ref().and_then(|file| fs::read_to_string(file).ok());
-        Some(told.map_or_else(|| process.id().to_string(), |pid| pid.trim().to_owned()))
+        told.map_or_else(|| Some(process.id()), |pid| pid.trim().parse().ok())
     }
 
     fn terminate(&self) {
         let Some(pid) = self.pid() else { return };
-        if let Err(error) = run(Command::new("kill").args(["-TERM", &pid])) {
+        if let Err(error) = signal("-TERM", pid) {
             eprintln!("a server did not end: {error}");
         }
     }
@@ -231,19 +254,19 @@ impl Drop for Server {
 }
 
 /// Processes that stand still, until it is dropped.
-pub struct Frozen(Vec<String>);
+pub struct Frozen(Vec<u32>);
 
 impl Frozen {
     /// The parent first, so that it starts no more of them.
-    fn with_children(first: String) -> Outcome<Self> {
+    fn with_children(first: u32) -> Outcome<Self> {
         let (mut frozen, mut next) = (Self(Vec::new()), vec![first]);
         while let Some(pid) = next.pop() {
-            if let Err(error) = run(Command::new("kill").args(["-STOP", &pid]))
-                && Path::new("/proc").join(&pid).exists()
+            if let Err(error) = signal("-STOP", pid)
+                && exists(pid)
             {
                 return Err(error);
             }
-            next.extend(children_of(&pid)?);
+            next.extend(children(pid)?);
             frozen.0.push(pid);
         }
         Ok(frozen)
@@ -252,26 +275,20 @@ impl Frozen {
 
 impl Drop for Frozen {
     fn drop(&mut self) {
-        for pid in self.0.iter().filter(|pid| Path::new("/proc").join(pid).exists()) {
-            if let Err(error) = run(Command::new("kill").args(["-CONT", pid])) {
+        for &pid in self.0.iter().filter(|&&pid| exists(pid)) {
+            if let Err(error) = signal("-CONT", pid) {
                 eprintln!("{pid} still stands: {error}");
             }
         }
     }
 }
 
-fn children_of(parent: &str) -> Outcome<Vec<String>> {
-    let mut children = Vec::new();
-    for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
-        // What has ended since is nobody's child.
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        // Behind the name: its state, and its parent.
-        let its_parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
-        if its_parent == Some(parent) {
-            children.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    Ok(children)
+fn signal(which: &str, pid: u32) -> Outcome {
+    run(Command::new("kill").args([which, &pid.to_string()]))
+}
+
+fn exists(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
 }
 
 /// Keeps what it acknowledged, as the README asks of a deployment.

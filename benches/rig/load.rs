@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::rig::Outcome;
-use crate::rig::hub::Person;
+use super::Outcome;
+use super::hub::Person;
 
 /// An answer, or that there was none.
 #[derive(Clone, Debug)]

@@ -1,0 +1,1 @@
+insert into ceiling (body) values (repeat('x', 300));

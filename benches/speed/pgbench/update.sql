@@ -1,0 +1,3 @@
+\set n random(0, 100000 * :scale - 1)
+update customers set version = version + 1, updated_at = now()
+    where id = ('01890000-0000-7001-8000-' || lpad(:n::text, 12, '0'))::uuid;

@@ -1,0 +1,4 @@
+-- One page of a list.
+function request()
+    return wrk.format("GET", "$PATH", headers())
+end

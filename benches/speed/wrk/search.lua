@@ -1,0 +1,6 @@
+-- Customers by a word that 25 of them have.
+local firms = $CUSTOMERS / 25
+
+function request()
+    return wrk.format("GET", "/api/v1/customers?q=firm" .. math.random(0, firms - 1), headers())
+end
