@@ -217,11 +217,14 @@ impl Lines {
         self.lock().told
     }
 
-    fn begin(&self, last: i64) {
+    /// Whoever opens a connection from now on is pushed what is numbered above `last`.
+    pub fn begin(&self, last: i64) {
         self.lock().told.get_or_insert(last);
     }
 
-    fn open(&self, Subscribe { user_id, session_id, kind }: Subscribe) -> HubResult<Subscription> {
+    /// # Errors
+    /// As those of [`Subscribe`].
+    pub fn open(&self, Subscribe { user_id, session_id, kind }: Subscribe) -> HubResult<Subscription> {
         let mut connected = self.lock();
         let from = connected.told.filter(|_| !connected.stopping);
         let from = from.ok_or(HubError::Unavailable { what: "Notifier" })?;
@@ -240,7 +243,8 @@ impl Lines {
         Ok(Subscription { pushed, from, ending })
     }
 
-    fn push(&self, news: Vec<Told>) {
+    /// Hands what is new to the connections of those it is for. Numbers grow.
+    pub fn push(&self, news: Vec<Told>) {
         let mut connected = self.lock();
         let connected = &mut *connected;
         for Told { user_id, notification, .. } in news {
