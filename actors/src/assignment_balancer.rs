@@ -7,7 +7,6 @@ use std::time::Duration;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture,
 };
-use futures_util::future::try_join;
 
 use self::promises::Promises;
 use crate::clock::{Clock, new_id};
@@ -218,15 +217,14 @@ impl Balance {
         promises: &Promises,
     ) -> HubResult<(Vec<Decision>, Promise)> {
         let turn = promises.turn().await?;
-        let waiting = async {
-            match seeking.iter().any(|one| one.place.is_some()) {
-                true => self.inquiries.ask(ListWaiting { after: None, limit: BATCH }).await,
-                false => Ok(Vec::new()),
-            }
-        };
-        // Both at once: everybody else waits for this turn to be over.
-        let (mut candidates, waiting) = try_join(self.users.ask(ListCandidates), waiting).await?;
+        let mut candidates = self.users.ask(ListCandidates).await?;
         turn.count(&mut candidates);
+        let queued = seeking.iter().any(|one| one.place.is_some());
+        let waiting = if queued && candidates.iter().any(Candidate::has_room) {
+            self.inquiries.ask(ListWaiting { after: None, limit: BATCH }).await?
+        } else {
+            Vec::new()
+        };
         let mut waiting = waiting.iter().peekable();
         let mut order: Vec<usize> = (0..seeking.len()).collect();
         order.sort_by(|&a, &b| match (seeking[a].place, seeking[b].place) {

@@ -175,7 +175,7 @@ impl IntakeDesk {
         let mut spans = Vec::with_capacity(envelopes.len());
         let mut inquiries = Vec::new();
         let mut reports = Vec::new();
-        let (mut refused, mut refused_at) = (Vec::new(), Vec::new());
+        let mut refused = Vec::new();
         for (place, envelope) in envelopes.iter().enumerate() {
             let arrival = envelope.understand();
             let span = self.begin(envelope, &arrival);
@@ -187,13 +187,14 @@ impl IntakeDesk {
                 Ok(Arrival::Report { delivery_id, report }) => reports.push((place, delivery_id, report)),
                 Err(refusal) => {
                     refused.push((envelope, refusal));
-                    refused_at.push(place);
                     receipts[place] = Some(Receipt::DeadLettered);
                 }
             }
             spans.push(span);
         }
-        let leader = leading(refused_at.iter().filter_map(|&place: &usize| spans[place].as_ref()));
+        // Nothing else has a receipt so far.
+        let of_refused = spans.iter().zip(&receipts).filter(|(_, receipt)| receipt.is_some());
+        let leader = leading(of_refused.filter_map(|(span, _)| span.as_ref()));
         within(leader, self.bury(&refused)).await?;
         let lanes = lanes(inquiries);
         let taking = lanes.iter().map(|lane| {

@@ -169,9 +169,7 @@ impl Handler<ChangeProfile> for UserDesk {
                 ..UserPatch::default()
             };
             settle(|| async {
-                let found = desk.users.ask(GetUser(caller.principal.user_id)).await?;
-                let before = found.ok_or(HubError::NotFound(EntityType::User))?;
-                expect_version(caller, before.version)?;
+                let before = desk.own(caller).await?;
                 let after = patch.apply(&before, desk.clock.now());
                 desk.update(caller, before, after, change.new_password_hash.clone()).await
             })
@@ -231,6 +229,14 @@ impl Handler<EndSessions> for UserDesk {
 }
 
 impl UserDesk {
+    /// The caller, if in the version they have seen.
+    async fn own(&self, caller: &Caller) -> HubResult<User> {
+        let found = self.users.ask(GetUser(caller.principal.user_id)).await?;
+        let user = found.ok_or(HubError::NotFound(EntityType::User))?;
+        expect_version(caller, user.version)?;
+        Ok(user)
+    }
+
     /// One change of a user with everything that follows from it, in one transaction: sessions that end, and
     /// work that is handed on.
     async fn update(

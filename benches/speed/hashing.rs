@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::data::{CUSTOMER, CUSTOMERS};
 use crate::rig::Outcome;
-use crate::scenarios::{SIGN_IN, Who};
+use crate::rig::load::{get, percentile};
+use crate::scenarios::SIGN_IN;
 use crate::table::Note;
 use crate::{Bench, wrk};
 
@@ -51,21 +52,18 @@ pub async fn sign_ins(bench: &Bench) -> Outcome<Note> {
 
 /// The 99th percentile of some reads, in seconds.
 async fn reads(bench: &Bench) -> Outcome<f64> {
-    let http = reqwest::Client::new();
-    let token = bench.tokens(Who::Managers).swap_remove(0);
     let mut times = Vec::new();
     let begun = Instant::now();
     while begun.elapsed() < bench.lasting {
-        let id = format!("{CUSTOMER}{:012}", times.len() % CUSTOMERS);
-        let sent = Instant::now();
-        let answer =
-            http.get(format!("{}/api/v1/customers/{id}", bench.hub.base)).bearer_auth(&token).send().await?;
-        answer.error_for_status()?.bytes().await?;
-        times.push(sent.elapsed().as_secs_f64());
+        let path = format!("/customers/{CUSTOMER}{:012}", times.len() % CUSTOMERS);
+        let read = get(&bench.managers[0], &path).await;
+        if read.status != 200 {
+            return Err(format!("GET {path}: {}", read.status).into());
+        }
+        times.push(read.took);
         tokio::time::sleep(PAUSE).await;
     }
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() * 99 / 100).copied().ok_or_else(|| "no reads".into())
+    Ok(percentile(&times, 99).as_secs_f64())
 }
 
 /// Hashes a second with the hub's parameters, on two threads as the hub has by default.

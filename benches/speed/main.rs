@@ -44,7 +44,7 @@ pub struct Bench {
     pub hub: Hub,
     pub scale: usize,
     pub lasting: Duration,
-    managers: Vec<Person>,
+    pub managers: Vec<Person>,
     pub csos: Vec<Person>,
 }
 

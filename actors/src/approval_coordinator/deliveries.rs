@@ -91,7 +91,7 @@ impl ApprovalCoordinator {
                 released.push(claimed.clone());
                 commit = commit.and(Write::UpdateDelivery(claimed));
             } else {
-                commit = withhold(commit, &before, responses.get_mut(&before.message.response_id), now);
+                commit = withhold(commit, &before, &mut responses, now);
             }
         }
         self.writer.ask(commit).await?;
@@ -110,7 +110,7 @@ impl ApprovalCoordinator {
             let mut commit = Commit::default();
             for before in pending {
                 if !is_released(before, &responses) {
-                    commit = withhold(commit, before, responses.get_mut(&before.message.response_id), now);
+                    commit = withhold(commit, before, &mut responses, now);
                 }
             }
             if commit.writes.is_empty() {
@@ -158,13 +158,19 @@ fn is_released(delivery: &Delivery, responses: &HashMap<Uuid, Response>) -> bool
     responses.get(&delivery.message.response_id).is_some_and(|response| delivery.is_released_by(response))
 }
 
-/// Adds that it is never sent and, unless it does not wait for a delivery any more, that its response has failed.
-fn withhold(commit: Commit, before: &Delivery, response: Option<&mut Response>, now: Timestamp) -> Commit {
+/// Adds that it is never sent and, unless it does not wait for a delivery any more, that its response has failed, as it
+/// then has in `responses`.
+fn withhold(
+    commit: Commit,
+    before: &Delivery,
+    responses: &mut HashMap<Uuid, Response>,
+    now: Timestamp,
+) -> Commit {
     tracing::error!(delivery = %before.id, "withheld: it is not what was approved");
     let after = before.withheld(now);
     let entity = (EntityType::Delivery, before.id);
     let event = Event::of(new_id(), EventType::DeliveryWithheld, entity, Some(before), &after, now);
-    let failed = response.and_then(|response| {
+    let failed = responses.get_mut(&before.message.response_id).and_then(|response| {
         let failed = response.fail_delivery(after.last_error.clone().unwrap_or_default(), now).ok()?;
         Some((std::mem::replace(response, failed.clone()), failed))
     });

@@ -53,7 +53,7 @@ pub struct PageMeta {
     pub total: i64,
     pub total_pages: i64,
     /// Set where `total` and `totalPages` are estimates, which happens with more than 10,000 entries.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub total_estimated: bool,
     /// Leads to the next page; null on the last.
@@ -93,11 +93,6 @@ impl Cursor {
         };
         clean.then_some(cursor)
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl<T> Page<T> {

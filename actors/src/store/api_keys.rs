@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::bind::from_row;
 use super::cache::Storage;
-use super::commit::{Work, one_row};
-use super::db::{failed, read, write_one, write_tx};
+use super::commit::Work;
+use super::db::{change_one, failed, read, write_one, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind};
 use crate::domain::Timestamp;
 use crate::domain::api_key::ApiKey;
@@ -25,13 +25,10 @@ store_actor!(
 
 pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
-macro_rules! api_key_columns {
-    () => {
-        "t.id, t.version, t.created_at, t.updated_at, t.name, t.scopes, t.hint, t.created_by, \
+columns!(
+    api_key_columns = "t.id, t.version, t.created_at, t.updated_at, t.name, t.scopes, t.hint, t.created_by, \
         t.last_used_at, t.revoked_at"
-    };
-}
+);
 
 const LIST: ListSql = ListSql { select: api_key_columns!(), from: "api_keys t", sorts: SORTS };
 
@@ -140,12 +137,5 @@ pub(super) async fn insert(work: &mut Work, key: &ApiKey, key_hash: &str) -> Hub
 pub(super) async fn revoke(work: &mut Work, id: Uuid, at: Timestamp) -> HubResult<()> {
     const SQL: &str = "update api_keys set version = version + 1, updated_at = $2, revoked_at = $2 \
         where id = $1 and revoked_at is null";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(id)
-        .bind(at)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(id).bind(at))
 }

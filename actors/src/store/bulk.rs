@@ -44,7 +44,27 @@ macro_rules! push_ids {
     }};
 }
 
-pub(super) use {insert_rows, push_ids};
+/// What a `select … in (` finds for all of these ids: `read_by_ids!(db, "select … in (", ids)`, ids being a slice.
+macro_rules! read_by_ids {
+    ($db:expr, $select:expr, $ids:expr) => {
+        async {
+            let mut found = Vec::new();
+            for portion in $crate::store::bulk::portions($ids) {
+                let mut some: Vec<_> = $crate::store::db::read!($db, |pool| {
+                    let mut query = sqlx::QueryBuilder::new($select);
+                    $crate::store::bulk::push_ids!(query, portion);
+                    query.build_query_as().fetch_all(pool).await
+                })
+                .map_err($crate::store::db::failed)?;
+                found.append(&mut some);
+            }
+            $crate::error::HubResult::Ok(found)
+        }
+        .await
+    };
+}
+
+pub(super) use {insert_rows, push_ids, read_by_ids};
 
 #[cfg(test)]
 mod tests {

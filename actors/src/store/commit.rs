@@ -27,7 +27,7 @@ use crate::domain::trace_parent::TraceParent;
 use crate::domain::user::User;
 use crate::domain::webhook::{Webhook, WebhookAttempt, WebhookMessage, WebhookSecret};
 use crate::domain::{Caller, Claim, Timestamp};
-use crate::error::{HubError, HubResult};
+use crate::error::HubResult;
 
 /// Everything that happens together.
 ///
@@ -416,9 +416,4 @@ async fn apply(work: &mut Work, run: &[Write]) -> HubResult<()> {
         Write::SetFailingSince { .. } => each!(run, Write::SetFailingSince { webhook_id, since } =>
             webhooks::set_failing_since(work, *webhook_id, *since)),
     }
-}
-
-/// Zero rows: the row is no longer the version the change started from.
-pub(super) fn one_row(affected: u64) -> HubResult<()> {
-    if affected == 1 { Ok(()) } else { Err(HubError::Contended) }
 }

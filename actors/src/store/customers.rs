@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::bind::from_row;
 use super::bulk::insert_rows;
 use super::cache::{CacheKey, Storage};
-use super::commit::{Work, one_row};
-use super::db::{failed, read, unique, write_tx};
+use super::commit::Work;
+use super::db::{change_one, failed, one_row, read, unique, write_tx};
 use super::dialect::{Searchable, search};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use crate::domain::Timestamp;
@@ -30,13 +30,10 @@ pub const SORTS: &[Sort] = &[
     Sort { name: "status", column: "t.status", kind: SortKind::Text },
 ];
 
-/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
-macro_rules! customer_columns {
-    () => {
-        "t.id, t.version, t.created_at, t.updated_at, t.first_name, t.last_name, t.email, t.phone, \
-            t.company, t.status, t.metadata, t.created_by, t.assigned_to"
-    };
-}
+columns!(
+    customer_columns = "t.id, t.version, t.created_at, t.updated_at, t.first_name, t.last_name, t.email, t.phone, \
+        t.company, t.status, t.metadata, t.created_by, t.assigned_to"
+);
 
 pub(super) use customer_columns;
 
@@ -210,14 +207,6 @@ pub(super) async fn update(work: &mut Work, customer: &Customer) -> HubResult<()
 pub(super) async fn delete(work: &mut Work, customer: &Customer, at: Timestamp) -> HubResult<()> {
     const SQL: &str = "update customers set version = version + 1, updated_at = $3, deleted_at = $3 \
         where id = $1 and version = $2 and deleted_at is null";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(customer.id)
-        .bind(customer.version)
-        .bind(at)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
     work.touched.push(CacheKey::Customer(customer.id));
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(customer.id).bind(customer.version).bind(at))
 }

@@ -111,7 +111,19 @@ macro_rules! write_one {
     }};
 }
 
-pub(super) use {read, write_one, write_tx};
+/// Changes one row, or is `Contended`: `change_one!(&mut work.tx, query(SQL).bind(id))`.
+macro_rules! change_one {
+    ($tx:expr, $change:expr) => {
+        $crate::store::db::write_tx!($tx, |connection| $change
+            .execute(connection)
+            .await
+            .map(|done| done.rows_affected()))
+        .map_err($crate::store::db::failed)
+        .and_then($crate::store::db::one_row)
+    };
+}
+
+pub(super) use {change_one, read, write_one, write_tx};
 
 impl Db {
     /// Opens lazily: no connection is made yet, so a database that is down does not keep the hub from starting.
@@ -279,6 +291,11 @@ impl Tx {
         }
         .map_err(failed)
     }
+}
+
+/// Zero rows: the row is no longer the version the change started from.
+pub(super) fn one_row(affected: u64) -> HubResult<()> {
+    if affected == 1 { Ok(()) } else { Err(HubError::Contended) }
 }
 
 /// What a database error means to whoever asked.

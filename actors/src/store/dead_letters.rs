@@ -1,15 +1,15 @@
 use std::collections::HashMap;
 
 use actix::{Handler, Message, ResponseFuture};
+use sqlx::query;
 use sqlx::types::Json;
-use sqlx::{QueryBuilder, query};
 use uuid::Uuid;
 
 use super::bind::from_row;
-use super::bulk::{portions, push_ids};
+use super::bulk::read_by_ids;
 use super::cache::Storage;
-use super::commit::{Work, one_row};
-use super::db::{Db, failed, read, unique, write_tx};
+use super::commit::Work;
+use super::db::{Db, change_one, unique, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use super::outbox;
 use crate::clock::new_id;
@@ -25,13 +25,10 @@ store_actor!(
 
 pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
-macro_rules! dead_letter_columns {
-    () => {
-        "t.id, t.version, t.created_at, t.updated_at, t.status, t.reason, t.error, t.routing_key, t.message_id, \
+columns!(
+    dead_letter_columns = "t.id, t.version, t.created_at, t.updated_at, t.status, t.reason, t.error, t.routing_key, t.message_id, \
         t.content_type, t.headers, t.size"
-    };
-}
+);
 
 const LIST: ListSql = ListSql { select: dead_letter_columns!(), from: "dead_letters t", sorts: SORTS };
 
@@ -94,21 +91,10 @@ from_row!(DeadLetter {
 });
 
 pub(super) async fn find_all(db: &Db, ids: &[Uuid]) -> HubResult<HashMap<Uuid, BuriedMessage>> {
-    let mut found = HashMap::new();
-    for portion in portions(ids) {
-        let letters: Vec<BuriedMessage> = read!(db, |pool| {
-            let mut query = QueryBuilder::new(concat!(
-                "select ",
-                dead_letter_columns!(),
-                ", t.body from dead_letters t where id in ("
-            ));
-            push_ids!(query, portion);
-            query.build_query_as().fetch_all(pool).await
-        })
-        .map_err(failed)?;
-        found.extend(letters.into_iter().map(|letter| (letter.letter.id, letter)));
-    }
-    Ok(found)
+    const SQL: &str =
+        concat!("select ", dead_letter_columns!(), ", t.body from dead_letters t where id in (");
+    let found: Vec<BuriedMessage> = read_by_ids!(db, SQL, ids)?;
+    Ok(found.into_iter().map(|letter| (letter.letter.id, letter)).collect())
 }
 
 /// `Taken` when the same message was buried before.
@@ -142,19 +128,17 @@ pub(super) async fn insert(work: &mut Work, buried: &BuriedMessage) -> HubResult
 pub(super) async fn update(work: &mut Work, letter: &DeadLetter) -> HubResult<()> {
     const SQL: &str = "update dead_letters set version = $2, updated_at = $4, status = $5, reason = $6, error = $7 \
         where id = $1 and version = $3";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(letter.id)
-        .bind(letter.version)
-        .bind(letter.version - 1)
-        .bind(letter.updated_at)
-        .bind(letter.status)
-        .bind(letter.reason)
-        .bind(&letter.error)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(
+        &mut work.tx,
+        query(SQL)
+            .bind(letter.id)
+            .bind(letter.version)
+            .bind(letter.version - 1)
+            .bind(letter.updated_at)
+            .bind(letter.status)
+            .bind(letter.reason)
+            .bind(&letter.error)
+    )
 }
 
 /// A message without an id is no other's repetition, even where the two are alike. One with an id may share it with

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::bind::from_row;
 use super::cache::Storage;
-use super::commit::{Work, one_row};
-use super::db::{failed, read, write_tx};
+use super::commit::Work;
+use super::db::{change_one, failed, read, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use crate::domain::Timestamp;
 use crate::domain::delivery::{Delivery, DeliveryStatus};
@@ -25,13 +25,10 @@ store_actor!(
 
 pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
-macro_rules! delivery_columns {
-    () => {
-        "t.id, t.version, t.created_at, t.updated_at, t.status, t.attempts, t.next_attempt_at, t.last_error, \
-            t.ambiguous, t.claimed, t.message"
-    };
-}
+columns!(
+    delivery_columns = "t.id, t.version, t.created_at, t.updated_at, t.status, t.attempts, t.next_attempt_at, t.last_error, \
+        t.ambiguous, t.claimed, t.message"
+);
 
 const LIST: ListSql = ListSql { select: delivery_columns!(), from: "deliveries t", sorts: SORTS };
 
@@ -184,20 +181,18 @@ pub(super) async fn insert(work: &mut Work, delivery: &Delivery) -> HubResult<()
 pub(super) async fn update(work: &mut Work, delivery: &Delivery) -> HubResult<()> {
     const SQL: &str = "update deliveries set version = $2, updated_at = $4, status = $5, attempts = $6, \
         next_attempt_at = $7, last_error = $8, ambiguous = $9, claimed = $10 where id = $1 and version = $3";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(delivery.id)
-        .bind(delivery.version)
-        .bind(delivery.version - 1)
-        .bind(delivery.updated_at)
-        .bind(delivery.status)
-        .bind(delivery.attempts)
-        .bind(delivery.next_attempt_at)
-        .bind(delivery.last_error.as_deref())
-        .bind(delivery.ambiguous)
-        .bind(delivery.claimed)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(
+        &mut work.tx,
+        query(SQL)
+            .bind(delivery.id)
+            .bind(delivery.version)
+            .bind(delivery.version - 1)
+            .bind(delivery.updated_at)
+            .bind(delivery.status)
+            .bind(delivery.attempts)
+            .bind(delivery.next_attempt_at)
+            .bind(delivery.last_error.as_deref())
+            .bind(delivery.ambiguous)
+            .bind(delivery.claimed)
+    )
 }

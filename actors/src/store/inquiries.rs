@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::bind::from_row;
 use super::bulk::insert_rows;
 use super::cache::{CacheKey, Storage};
-use super::commit::{LoadRule, Work, one_row};
+use super::commit::{LoadRule, Work};
 use super::customers::AssigneeFilter;
-use super::db::{failed, read, write_tx};
+use super::db::{change_one, failed, read, write_tx};
 use super::dialect::{self, Searchable, search};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use super::users;
@@ -46,13 +46,10 @@ pub const SORTS: &[Sort] = &[
 /// Conversations and assignments are told in the order they happened.
 pub const TOLD: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
-macro_rules! inquiry_columns {
-    () => {
-        "t.id, t.version, t.created_at, t.updated_at, t.customer_id, t.subject, t.message, t.status, \
-            t.priority, t.category, t.channel, t.external_id, t.thread_id, t.assigned_to, t.assigned_at"
-    };
-}
+columns!(
+    inquiry_columns = "t.id, t.version, t.created_at, t.updated_at, t.customer_id, t.subject, t.message, t.status, \
+        t.priority, t.category, t.channel, t.external_id, t.thread_id, t.assigned_to, t.assigned_at"
+);
 
 pub(super) use inquiry_columns;
 
@@ -253,24 +250,22 @@ pub(super) async fn update(
     const SQL: &str = "update inquiries set version = $2, updated_at = $4, subject = $5, message = $6, status = $7, \
         priority = $8, category = $9, assigned_to = $10, assigned_at = $11, search = $12 \
         where id = $1 and version = $3";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(after.id)
-        .bind(after.version)
-        .bind(before.version)
-        .bind(after.updated_at)
-        .bind(&after.subject)
-        .bind(&after.message)
-        .bind(after.status)
-        .bind(after.priority)
-        .bind(&after.category)
-        .bind(after.assigned_to)
-        .bind(after.assigned_at)
-        .bind(after.search_document())
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)?;
+    change_one!(
+        &mut work.tx,
+        query(SQL)
+            .bind(after.id)
+            .bind(after.version)
+            .bind(before.version)
+            .bind(after.updated_at)
+            .bind(&after.subject)
+            .bind(&after.message)
+            .bind(after.status)
+            .bind(after.priority)
+            .bind(&after.category)
+            .bind(after.assigned_to)
+            .bind(after.assigned_at)
+            .bind(after.search_document())
+    )?;
     work.touched.push(CacheKey::Inquiry(after.id));
     move_load(work, before.load_on(), after.load_on(), load, after.updated_at).await
 }

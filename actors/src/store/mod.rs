@@ -25,6 +25,18 @@ macro_rules! store_actor {
     };
 }
 
+/// Names the columns of a table with the alias `t`, for `concat!`: `columns!(user_columns = "t.id, …")`. One by one,
+/// because PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
+macro_rules! columns {
+    ($name:ident = $columns:literal) => {
+        macro_rules! $name {
+            () => {
+                $columns
+            };
+        }
+    };
+}
+
 mod bind;
 mod bulk;
 pub mod cache;

@@ -6,10 +6,10 @@ use sqlx::{AssertSqlSafe, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::bind::from_row;
-use super::bulk::{portions, push_ids};
+use super::bulk::{portions, push_ids, read_by_ids};
 use super::cache::{CacheKey, Storage};
-use super::commit::{Work, one_row};
-use super::db::{failed, read, write_tx};
+use super::commit::Work;
+use super::db::{change_one, failed, read, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use crate::domain::Timestamp;
 use crate::domain::page::{Page, PageRequest, SortValue};
@@ -30,14 +30,11 @@ pub const SORTS: &[Sort] = &[
 pub const HISTORY_SORTS: &[Sort] =
     &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
-macro_rules! response_columns {
-    () => {
-        "t.id, t.version, t.created_at, t.updated_at, t.inquiry_id, t.message, t.revision, t.status, \
-            t.responded_by, t.editors, t.approved_by, t.approval_notes, t.submitted_at, t.decided_at, t.sent_at, \
-            t.delivery_error, t.stale, t.policy, t.approvals_required, t.approvals, t.sampled"
-    };
-}
+columns!(
+    response_columns = "t.id, t.version, t.created_at, t.updated_at, t.inquiry_id, t.message, t.revision, t.status, \
+        t.responded_by, t.editors, t.approved_by, t.approval_notes, t.submitted_at, t.decided_at, t.sent_at, \
+        t.delivery_error, t.stale, t.policy, t.approvals_required, t.approvals, t.sampled"
+);
 
 const LIST: ListSql = ListSql { select: response_columns!(), from: "responses t", sorts: SORTS };
 
@@ -103,21 +100,9 @@ impl Handler<FindResponses> for ResponseStore {
     fn handle(&mut self, FindResponses(ids): FindResponses, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            let mut found = HashMap::new();
-            for portion in portions(&ids) {
-                let responses: Vec<Response> = read!(&db, |pool| {
-                    let mut query = QueryBuilder::new(concat!(
-                        "select ",
-                        response_columns!(),
-                        " from responses t where id in ("
-                    ));
-                    push_ids!(query, portion);
-                    query.build_query_as().fetch_all(pool).await
-                })
-                .map_err(failed)?;
-                found.extend(responses.into_iter().map(|response| (response.id, response)));
-            }
-            Ok(found)
+            const SQL: &str = concat!("select ", response_columns!(), " from responses t where id in (");
+            let found: Vec<Response> = read_by_ids!(&db, SQL, &ids)?;
+            Ok(found.into_iter().map(|response| (response.id, response)).collect())
         })
     }
 }
@@ -196,21 +181,12 @@ impl Handler<FindPending> for ResponseStore {
     fn handle(&mut self, FindPending(inquiries): FindPending, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            let mut found = Vec::new();
-            for portion in portions(&inquiries) {
-                let some: Vec<Response> = read!(&db, |pool| {
-                    let mut query = QueryBuilder::new(concat!(
-                        "select ",
-                        response_columns!(),
-                        " from responses t where status = 'pending_approval' and inquiry_id in ("
-                    ));
-                    push_ids!(query, portion);
-                    query.build_query_as().fetch_all(pool).await
-                })
-                .map_err(failed)?;
-                found.extend(some);
-            }
-            Ok(found)
+            const SQL: &str = concat!(
+                "select ",
+                response_columns!(),
+                " from responses t where status = 'pending_approval' and inquiry_id in ("
+            );
+            read_by_ids!(&db, SQL, &inquiries)
         })
     }
 }
@@ -308,32 +284,30 @@ pub(super) async fn update(work: &mut Work, response: &Response) -> HubResult<()
         reminded_at = case when submitted_at is not distinct from $11 then reminded_at end, \
         escalated_at = case when submitted_at is not distinct from $11 then escalated_at end \
         where id = $1 and version = $3";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(response.id)
-        .bind(response.version)
-        .bind(response.version - 1)
-        .bind(response.updated_at)
-        .bind(&response.message)
-        .bind(response.revision)
-        .bind(response.status)
-        .bind(Json(&response.editors))
-        .bind(response.approved_by)
-        .bind(response.approval_notes.as_deref())
-        .bind(response.submitted_at)
-        .bind(response.decided_at)
-        .bind(response.sent_at)
-        .bind(response.delivery_error.as_deref())
-        .bind(response.stale)
-        .bind(response.policy.as_deref())
-        .bind(response.approvals_required)
-        .bind(Json(&response.approvals))
-        .bind(response.sampled)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
     work.touched.push(CacheKey::Response(response.id));
-    one_row(affected)
+    change_one!(
+        &mut work.tx,
+        query(SQL)
+            .bind(response.id)
+            .bind(response.version)
+            .bind(response.version - 1)
+            .bind(response.updated_at)
+            .bind(&response.message)
+            .bind(response.revision)
+            .bind(response.status)
+            .bind(Json(&response.editors))
+            .bind(response.approved_by)
+            .bind(response.approval_notes.as_deref())
+            .bind(response.submitted_at)
+            .bind(response.decided_at)
+            .bind(response.sent_at)
+            .bind(response.delivery_error.as_deref())
+            .bind(response.stale)
+            .bind(response.policy.as_deref())
+            .bind(response.approvals_required)
+            .bind(Json(&response.approvals))
+            .bind(response.sampled)
+    )
 }
 
 pub(super) async fn expect_pending(
@@ -371,15 +345,7 @@ pub(super) async fn fire_timer(
         "update responses set {column} = $3 \
          where id = $1 and status = 'pending_approval' and submitted_at = $2 and {column} is null"
     );
-    let affected = write_tx!(&mut work.tx, |connection| query(AssertSqlSafe(sql))
-        .bind(id)
-        .bind(submitted_at)
-        .bind(at)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(AssertSqlSafe(sql)).bind(id).bind(submitted_at).bind(at))
 }
 
 pub(super) async fn insert_history(work: &mut Work, entry: &HistoryEntry) -> HubResult<()> {

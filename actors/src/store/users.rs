@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::bind::from_row;
 use super::cache::{CacheKey, Storage};
-use super::commit::{Work, one_row};
-use super::db::{failed, read, unique, write_tx};
+use super::commit::Work;
+use super::db::{change_one, failed, read, unique, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind, Value};
 use crate::domain::Timestamp;
 use crate::domain::assignment::Candidate;
@@ -33,13 +33,10 @@ pub const SORTS: &[Sort] = &[
     Sort { name: "lastName", column: "t.last_name", kind: SortKind::Text },
 ];
 
-/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
-macro_rules! user_columns {
-    () => {
-        "t.id, t.version, t.created_at, t.updated_at, t.email, t.role, t.first_name, t.last_name, \
-            t.is_active, t.availability, t.max_open_inquiries, t.skills, t.totp_enabled"
-    };
-}
+columns!(
+    user_columns = "t.id, t.version, t.created_at, t.updated_at, t.email, t.role, t.first_name, t.last_name, \
+        t.is_active, t.availability, t.max_open_inquiries, t.skills, t.totp_enabled"
+);
 
 pub(super) use user_columns;
 
@@ -248,38 +245,29 @@ pub(super) async fn update(work: &mut Work, user: &User) -> HubResult<()> {
     const SQL: &str = "update users set version = $2, updated_at = $4, role = $5, first_name = $6, last_name = $7, \
         is_active = $8, availability = $9, max_open_inquiries = $10, skills = $11, totp_enabled = $12 \
         where id = $1 and version = $3";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(user.id)
-        .bind(user.version)
-        .bind(user.version - 1)
-        .bind(user.updated_at)
-        .bind(user.role)
-        .bind(&user.first_name)
-        .bind(&user.last_name)
-        .bind(user.is_active)
-        .bind(user.availability)
-        .bind(user.max_open_inquiries)
-        .bind(Json(&user.skills))
-        .bind(user.totp_enabled)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)?;
+    change_one!(
+        &mut work.tx,
+        query(SQL)
+            .bind(user.id)
+            .bind(user.version)
+            .bind(user.version - 1)
+            .bind(user.updated_at)
+            .bind(user.role)
+            .bind(&user.first_name)
+            .bind(&user.last_name)
+            .bind(user.is_active)
+            .bind(user.availability)
+            .bind(user.max_open_inquiries)
+            .bind(Json(&user.skills))
+            .bind(user.totp_enabled)
+    )?;
     work.touched.push(CacheKey::User(user.id));
     keep_load(work, user).await
 }
 
 pub(super) async fn set_password(work: &mut Work, user_id: Uuid, password_hash: &str) -> HubResult<()> {
     const SQL: &str = "update users set password_hash = $2 where id = $1";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(user_id)
-        .bind(password_hash)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(user_id).bind(password_hash))
 }
 
 /// Locks the user's row. A change of password, a deactivation or a second factor that comes later waits for it and then
@@ -293,16 +281,7 @@ pub(super) async fn confirm_password(
 ) -> HubResult<()> {
     const SQL: &str = "update users set password_hash = $3 \
         where id = $1 and password_hash = $2 and is_active and totp_enabled = $4";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(user_id)
-        .bind(verified)
-        .bind(kept)
-        .bind(totp_enabled)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(user_id).bind(verified).bind(kept).bind(totp_enabled))
 }
 
 /// `count` more inquiries for a CSO. `within_capacity` makes it conditional; `false` is answered when there is no

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::bind::from_row;
 use super::cache::Storage;
-use super::commit::{Work, one_row};
-use super::db::{failed, read, write_tx};
+use super::commit::Work;
+use super::db::{change_one, failed, read, write_tx};
 use super::list::{self, Condition, ListSql, Sort, SortKind};
 use crate::domain::Timestamp;
 use crate::domain::page::{Page, PageRequest, SortValue};
@@ -27,13 +27,10 @@ store_actor!(
 
 pub const SORTS: &[Sort] = &[Sort { name: "createdAt", column: "t.created_at", kind: SortKind::Time }];
 
-/// Named one by one: PostgreSQL refuses a prepared statement whose `*` a migration has widened meanwhile.
-macro_rules! webhook_columns {
-    () => {
-        "t.id, t.version, t.created_at, t.updated_at, t.url, t.events, t.description, t.is_enabled, \
-            t.disabled_reason, t.failing_since, t.created_by"
-    };
-}
+columns!(
+    webhook_columns = "t.id, t.version, t.created_at, t.updated_at, t.url, t.events, t.description, t.is_enabled, \
+        t.disabled_reason, t.failing_since, t.created_by"
+);
 
 pub(super) use webhook_columns;
 
@@ -133,40 +130,36 @@ pub(super) async fn update(
     const SQL: &str = "update webhooks set version = $2, updated_at = $4, url = $5, events = $6, description = $7, \
         is_enabled = $8, disabled_reason = $9, failing_since = $10, secrets = coalesce($11, secrets) \
         where id = $1 and version = $3 and deleted_at is null";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(webhook.id)
-        .bind(webhook.version)
-        .bind(webhook.version - 1)
-        .bind(webhook.updated_at)
-        .bind(&webhook.url)
-        .bind(Json(&webhook.events))
-        .bind(webhook.description.as_deref())
-        .bind(webhook.is_enabled)
-        .bind(webhook.disabled_reason.as_deref())
-        .bind(webhook.failing_since)
-        .bind(secrets.map(Json))
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(
+        &mut work.tx,
+        query(SQL)
+            .bind(webhook.id)
+            .bind(webhook.version)
+            .bind(webhook.version - 1)
+            .bind(webhook.updated_at)
+            .bind(&webhook.url)
+            .bind(Json(&webhook.events))
+            .bind(webhook.description.as_deref())
+            .bind(webhook.is_enabled)
+            .bind(webhook.disabled_reason.as_deref())
+            .bind(webhook.failing_since)
+            .bind(secrets.map(Json))
+    )
 }
 
 /// What it was told stays until it is forgotten; its secrets do not.
 pub(super) async fn delete(work: &mut Work, webhook: &Webhook) -> HubResult<()> {
     const SQL: &str = "update webhooks set version = $2, updated_at = $4, deleted_at = $4, is_enabled = $5, \
         secrets = '[]' where id = $1 and version = $3 and deleted_at is null";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(webhook.id)
-        .bind(webhook.version)
-        .bind(webhook.version - 1)
-        .bind(webhook.updated_at)
-        .bind(webhook.is_enabled)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(
+        &mut work.tx,
+        query(SQL)
+            .bind(webhook.id)
+            .bind(webhook.version)
+            .bind(webhook.version - 1)
+            .bind(webhook.updated_at)
+            .bind(webhook.is_enabled)
+    )
 }
 
 /// Not a change of its own that `If-Match` would have to know of.

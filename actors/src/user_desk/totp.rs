@@ -192,13 +192,6 @@ impl Handler<ResetTotp> for UserDesk {
 }
 
 impl UserDesk {
-    async fn own(&self, caller: &Caller) -> HubResult<User> {
-        let found = self.users.ask(GetUser(caller.principal.user_id)).await?;
-        let user = found.ok_or(HubError::NotFound(EntityType::User))?;
-        expect_version(caller, user.version)?;
-        Ok(user)
-    }
-
     /// The beginning of a commit with which a code is asked for at sign-ins, or no longer, and the user's sessions end;
     /// not the one in which they do it themselves. Its first write locks the user's row, as a sign-in does.
     fn switch(&self, before: &User, totp_enabled: bool, caller: Option<&Caller>) -> (Commit, User) {

@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 
 use actix::{Handler, Message, ResponseFuture};
-use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::DeliveryStore;
 use crate::domain::trace_parent::TraceParent;
 use crate::error::HubResult;
-use crate::store::bulk::{insert_rows, portions, push_ids};
+use crate::store::bulk::{insert_rows, read_by_ids};
 use crate::store::commit::Work;
-use crate::store::db::{failed, read};
+use crate::store::db::failed;
 
 /// The places that were kept for these inquiries and deliveries.
 #[derive(Debug, Message)]
@@ -24,18 +23,9 @@ impl Handler<FindTraces> for DeliveryStore {
     fn handle(&mut self, FindTraces(ids): FindTraces, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            let mut found = HashMap::new();
-            for portion in portions(&ids) {
-                let some: Vec<(Uuid, TraceParent)> = read!(&db, |pool| {
-                    let mut query =
-                        QueryBuilder::new("select entity_id, place from traces where entity_id in (");
-                    push_ids!(query, portion);
-                    query.build_query_as().fetch_all(pool).await
-                })
-                .map_err(failed)?;
-                found.extend(some);
-            }
-            Ok(found)
+            const SQL: &str = "select entity_id, place from traces where entity_id in (";
+            let found: Vec<(Uuid, TraceParent)> = read_by_ids!(&db, SQL, &ids)?;
+            Ok(found.into_iter().collect())
         })
     }
 }

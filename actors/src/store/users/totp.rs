@@ -8,8 +8,8 @@ use super::UserStore;
 use crate::domain::totp::{SecondFactor, Totp};
 use crate::error::HubResult;
 use crate::store::bulk::insert_rows;
-use crate::store::commit::{Work, one_row};
-use crate::store::db::{failed, read, write_tx};
+use crate::store::commit::Work;
+use crate::store::db::{change_one, failed, read, write_tx};
 
 /// What is kept of a user's authenticator, confirmed or not.
 #[derive(Debug, Message)]
@@ -75,57 +75,25 @@ pub(in crate::store) async fn change(work: &mut Work, user_id: Uuid, change: &To
 async fn begin(work: &mut Work, user_id: Uuid, pending: &str, replacing: bool) -> HubResult<()> {
     const SQL: &str = "insert into user_totp (user_id, pending) values ($1, $2) \
         on conflict (user_id) do update set pending = excluded.pending where user_totp.secret is null or $3";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(user_id)
-        .bind(pending)
-        .bind(replacing)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(user_id).bind(pending).bind(replacing))
 }
 
 async fn confirm(work: &mut Work, user_id: Uuid, pending: &str, step: i64) -> HubResult<()> {
     const SQL: &str = "update user_totp set secret = pending, pending = null, last_step = $3 \
         where user_id = $1 and pending = $2";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(user_id)
-        .bind(pending)
-        .bind(step)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(user_id).bind(pending).bind(step))
 }
 
 /// Of any number at once, on any instance, one finds an older step in the row.
 async fn spend_code(work: &mut Work, user_id: Uuid, verified: &str, kept: &str, step: i64) -> HubResult<()> {
     const SQL: &str = "update user_totp set last_step = $4, secret = $3 \
         where user_id = $1 and secret = $2 and last_step < $4";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(user_id)
-        .bind(verified)
-        .bind(kept)
-        .bind(step)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(user_id).bind(verified).bind(kept).bind(step))
 }
 
 async fn spend_recovery_code(work: &mut Work, user_id: Uuid, hash: &str) -> HubResult<()> {
     const SQL: &str = "delete from recovery_codes where user_id = $1 and code_hash = $2";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(user_id)
-        .bind(hash)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(user_id).bind(hash))
 }
 
 async fn replace_codes(work: &mut Work, user_id: Uuid, hashes: &[String]) -> HubResult<()> {
@@ -140,11 +108,5 @@ async fn replace_codes(work: &mut Work, user_id: Uuid, hashes: &[String]) -> Hub
 
 async fn remove(work: &mut Work, user_id: Uuid) -> HubResult<()> {
     const SQL: &str = "delete from user_totp where user_id = $1";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(user_id)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(&mut work.tx, query(SQL).bind(user_id))
 }

@@ -17,8 +17,8 @@ use crate::domain::{Event, Timestamp};
 use crate::error::{HubError, HubResult};
 use crate::store::bind::from_row;
 use crate::store::bulk::insert_rows;
-use crate::store::commit::{Work, one_row};
-use crate::store::db::{Tx, failed, read, write_one, write_tx};
+use crate::store::commit::Work;
+use crate::store::db::{Tx, change_one, failed, read, write_one, write_tx};
 use crate::store::dialect;
 use crate::store::list::{self, Condition, ListSql, Value};
 
@@ -268,18 +268,16 @@ pub(in crate::store) async fn update_message(
 ) -> HubResult<()> {
     const SQL: &str = "update webhook_messages set status = $3, attempts = $4, failures = $5, next_attempt_at = $6 \
         where id = $1 and attempts = $2";
-    let affected = write_tx!(&mut work.tx, |connection| query(SQL)
-        .bind(message.id)
-        .bind(attempts)
-        .bind(message.status)
-        .bind(message.attempts)
-        .bind(message.failures)
-        .bind(message.next_attempt_at)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected()))
-    .map_err(failed)?;
-    one_row(affected)
+    change_one!(
+        &mut work.tx,
+        query(SQL)
+            .bind(message.id)
+            .bind(attempts)
+            .bind(message.status)
+            .bind(message.attempts)
+            .bind(message.failures)
+            .bind(message.next_attempt_at)
+    )
 }
 
 /// A message for each of these events and each endpoint that wants it. Answers whether there is any.
