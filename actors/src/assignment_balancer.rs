@@ -8,7 +8,7 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture,
 };
 
-use self::promises::Promises;
+use self::promises::{Asked, Promises, Turn};
 use crate::clock::{Clock, new_id};
 use crate::domain::assignment::{Assignment, Candidate, Decision, Reason, Wanted, choose};
 use crate::domain::event::{EntityType, EventType};
@@ -26,12 +26,16 @@ pub use self::promises::Promise;
 const SWEEP: Duration = Duration::from_secs(5);
 /// Waiting inquiries read in one go.
 const BATCH: i64 = 100;
+/// Whoever had the turn did not live to decide.
+const DIED: HubError = HubError::ActorFailed { actor: "AssignmentBalancer" };
 
 /// Whom inquiries should go to, by the rules of contract section 7: one decision for each, in the same order. Decides,
 /// changes nothing.
 #[derive(Clone, Debug, Message)]
-#[rtype(result = "HubResult<(Vec<Decision>, Promise)>")]
+#[rtype(result = "HubResult<Chosen>")]
 pub struct ChooseAssignees(pub Vec<Seeking>);
+
+pub type Chosen = (Vec<Decision>, Promise);
 
 /// An inquiry in need of someone.
 #[derive(Clone, Debug)]
@@ -126,11 +130,11 @@ impl Supervised for AssignmentBalancer {}
 crate::follows_traces!(AssignmentBalancer);
 
 impl Handler<ChooseAssignees> for AssignmentBalancer {
-    type Result = ResponseFuture<HubResult<(Vec<Decision>, Promise)>>;
+    type Result = ResponseFuture<HubResult<Chosen>>;
 
     fn handle(&mut self, ChooseAssignees(seeking): ChooseAssignees, _: &mut Self::Context) -> Self::Result {
         let (desk, promises) = (self.desk.clone(), self.promises.clone());
-        Box::pin(async move { desk.choose_for(&seeking, &promises).await })
+        Box::pin(async move { desk.choose_for(seeking, &promises).await })
     }
 }
 
@@ -209,14 +213,35 @@ impl Balance {
         Ok(())
     }
 
+    /// Decided in the first turn that begins from now on, by whoever has it.
+    async fn choose_for(&self, seeking: Vec<Seeking>, promises: &Promises) -> HubResult<Chosen> {
+        let mut answered = promises.ask(seeking);
+        let turn = tokio::select! {
+            biased;
+            answer = &mut answered => return answer.unwrap_or(Err(DIED)),
+            turn = promises.turn() => turn?,
+        };
+        let asked = turn.asked();
+        let decided = self.decide(asked.iter().flat_map(|one| &one.seeking).collect(), &turn).await;
+        let mut decisions = decided.map(Vec::into_iter);
+        for Asked { seeking, answer } in asked {
+            let chosen = match &mut decisions {
+                Ok(decisions) => {
+                    let decisions: Vec<_> = decisions.take(seeking.len()).collect();
+                    let promise = turn.promise(&decisions);
+                    Ok((decisions, promise))
+                }
+                Err(error) => Err(error.clone()),
+            };
+            // Whoever no longer waits for it drops the promise.
+            let _ = answer.send(chosen);
+        }
+        answered.await.unwrap_or(Err(DIED))
+    }
+
     /// Goes through those that seek and those that wait already in the order of the queue, and counts what a waiting
     /// one will take as if it had been taken up: a sweep is about to.
-    async fn choose_for(
-        &self,
-        seeking: &[Seeking],
-        promises: &Promises,
-    ) -> HubResult<(Vec<Decision>, Promise)> {
-        let turn = promises.turn().await?;
+    async fn decide(&self, seeking: Vec<&Seeking>, turn: &Turn<'_>) -> HubResult<Vec<Decision>> {
         let mut candidates = self.users.ask(ListCandidates).await?;
         turn.count(&mut candidates);
         let queued = seeking.iter().any(|one| one.place.is_some());
@@ -234,7 +259,7 @@ impl Balance {
         let now = self.clock.now();
         let mut decisions: Vec<(usize, Decision)> = Vec::with_capacity(seeking.len());
         for index in order {
-            let one = &seeking[index];
+            let one = seeking[index];
             while let Some(ahead) =
                 waiting.next_if(|waiting| one.place.is_some_and(|place| waiting.inquiry.place() < place))
             {
@@ -246,9 +271,7 @@ impl Balance {
             decisions.push((index, decision));
         }
         decisions.sort_by_key(|(index, _)| *index);
-        let decisions: Vec<Decision> = decisions.into_iter().map(|(_, decision)| decision).collect();
-        let promise = turn.promise(decisions.iter());
-        Ok((decisions, promise))
+        Ok(decisions.into_iter().map(|(_, decision)| decision).collect())
     }
 
     async fn assign(&self, one: &Waiting, decision: Decision, now: Timestamp) -> HubResult<()> {

@@ -6,7 +6,7 @@ use crate::domain::response::{CannotApprove, InvalidTransition};
 
 /// Everything a message to the hub can answer with instead of a result. Exhaustive: the HTTP layer maps each
 /// variant by name.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum HubError {
     /// Absent, or not visible to the caller; the two must look the same.
     #[error("no such {0}")]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::services::Services;
-use super::{Outcome, free_port, until};
+use super::{Outcome, free_port, giving_way, until};
 
 pub const PASSWORD: &str = "brisk otter paints seven lanterns";
 const ADMIN: &str = "admin@example.com";
@@ -53,7 +53,7 @@ impl Hub {
     }
 
     pub fn start(&mut self) -> Outcome {
-        let mut process = Command::new(binary())
+        let mut process = giving_way(binary())
             .current_dir(self.directory.path())
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

@@ -10,7 +10,9 @@ pub mod load;
 pub mod services;
 pub mod soak;
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -25,6 +27,14 @@ pub fn free_port() -> Outcome<u16> {
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let mut ports = ports.filter(free);
     ports.next().ok_or_else(|| "no free port".into())
+}
+
+/// A server's program, at a lower priority than this process and its load generators: where both want a core, what is
+/// measured is the server's slowness and not that of whoever measures. The process is the program's own.
+pub fn giving_way(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "10"]).arg(program);
+    command
 }
 
 /// Asks until it holds.

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-use super::{Outcome, children, cpu_seconds, free_port, until};
+use super::{Outcome, children, cpu_seconds, free_port, giving_way, until};
 
 /// For a server to come up or go down.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -188,11 +188,11 @@ impl Postgres {
     fn program(&self, name: &str) -> Command {
         let program = self.programs.join(name);
         let mut command = if is_root() {
-            let mut command = Command::new("runuser");
+            let mut command = giving_way("runuser");
             command.args(["-u", "postgres", "--"]).arg(program);
             command
         } else {
-            Command::new(program)
+            giving_way(program)
         };
         command.arg("-D").arg(&self.data);
         command
@@ -294,7 +294,7 @@ fn exists(pid: u32) -> bool {
 /// Keeps what it acknowledged, as the README asks of a deployment.
 fn redis(directory: &Path) -> Outcome<Server> {
     let port = free_port()?;
-    let mut command = Command::new("redis-server");
+    let mut command = giving_way("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(directory);
     command
         .args(["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"])
@@ -311,7 +311,7 @@ fn rabbitmq(directory: &Path) -> Outcome<Server> {
     fs::write(home.join("rabbitmq.conf"), format!("listeners.tcp.default = 127.0.0.1:{port}\n"))?;
     fs::write(home.join("env.conf"), "")?;
     // Past Debian's wrapper, which would change to a user of its own.
-    let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
+    let mut command = giving_way("/usr/lib/rabbitmq/bin/rabbitmq-server");
     command
         // Where it leaves its dumps.
         .current_dir(&home)

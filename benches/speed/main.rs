@@ -127,7 +127,7 @@ impl Bench {
             }
             None => None,
         };
-        let made = if scenario.flows { counted.flows } else { counted.requests };
+        let made = if scenario.flows { counted.flows } else { counted.requests - counted.errors as f64 };
         let each = |nth: usize| (after[nth] - before[nth]) / made * 1000.0;
         Ok(Row {
             scenario: scenario.name,

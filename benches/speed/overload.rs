@@ -23,6 +23,8 @@ use crate::{Bench, wrk};
 const CLOSED: usize = 32;
 const SUSTAINABLE: f64 = 0.8;
 const TIMES: f64 = 4.0;
+/// At the hub's memory, which is not for nothing.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub async fn create_inquiries(bench: &Bench) -> Outcome<Note> {
     let scenario =
@@ -63,7 +65,8 @@ pub async fn create_inquiries(bench: &Bench) -> Outcome<Note> {
 async fn offer(people: &[Person], hub: &Hub, rate: f64, lasting: Duration) -> Outcome<(Vec<Sent>, f64)> {
     let answers = Rc::new(RefCell::new(Vec::new()));
     let begun = Instant::now();
-    let (mut sent, mut peak) = (0_usize, 0.0_f64);
+    let mut looked = begun;
+    let (mut sent, mut peak) = (0_usize, hub.resident_bytes().ok_or("no memory figure")?);
     let mut under_way = Vec::new();
     while begun.elapsed() < lasting {
         let due = (begun.elapsed().as_secs_f64() * rate) as usize;
@@ -76,7 +79,10 @@ async fn offer(people: &[Person], hub: &Hub, rate: f64, lasting: Duration) -> Ou
             }));
             sent += 1;
         }
-        peak = peak.max(hub.resident_bytes().ok_or("no memory figure")?);
+        if looked.elapsed() > LOOK_EVERY {
+            peak = peak.max(hub.resident_bytes().ok_or("no memory figure")?);
+            looked = Instant::now();
+        }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     for ended in join_all(under_way).await {

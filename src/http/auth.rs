@@ -10,7 +10,7 @@ use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::user::{Availability, Credentials, NewUser, User};
 use nexus_actors::domain::validation::{MAX_NAME, present};
 use nexus_actors::domain::{Checks, Timestamp};
-use nexus_actors::store::sessions::{FindSession, NewSession, RotateRefresh, Rotation};
+use nexus_actors::store::sessions::{NewSession, RotateRefresh, Rotation, find_session};
 use nexus_actors::store::tickets::KeepTicket;
 use nexus_actors::store::users::{FindCredentials, GetCredentials};
 use nexus_actors::user_desk::{ChangeProfile, CreateUser, EndSessions, Ending, StartSession};
@@ -198,7 +198,7 @@ pub async fn refresh(request: HttpRequest, state: State, body: Body) -> Result<H
     let refresh: Refresh = body.parse()?;
     let presented = state.tokens.parse_refresh(&refresh.refresh_token).map_err(|_| REFRESH_REFUSED)?;
     let session_id = presented.session_id();
-    let found = state.hub.sessions.ask(FindSession { id: session_id, user_id: None }).await?;
+    let found = find_session(&state.hub.storage, &state.hub.sessions, session_id, None).await?;
     let now = state.hub.clock.now();
     let user = match found {
         Some((session, user))

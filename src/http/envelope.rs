@@ -2,6 +2,7 @@
 //! panics included.
 
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -31,12 +32,19 @@ impl RequestId {
     }
 }
 
+/// The pattern of the route asked for, in the request's extensions; none where there is no such route. Not the path as
+/// sent: a log line can neither be forged nor hold what was in a query.
+#[derive(Clone, Debug)]
+pub struct Route(pub Option<Rc<str>>);
+
 pub async fn seal<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let id = RequestId(accepted_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()));
     request.extensions_mut().insert(id.clone());
+    let route = request.match_pattern().map(Rc::<str>::from);
+    request.extensions_mut().insert(Route(route.clone()));
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let metrics = request.app_data::<State>().map(|state| state.metrics.clone());
     let traced = traces::begin(&request, &id.0);
@@ -59,8 +67,6 @@ pub async fn seal<B: MessageBody + 'static>(
             Err(lost(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)))
         }
     };
-    // The route's pattern, not the path as sent: a log line can neither be forged nor hold what was in a query.
-    let route = outcome.as_ref().ok().and_then(|response| response.request().match_pattern());
     let status =
         outcome.as_ref().map_or_else(|lost| lost.problem.status, |response| response.status().as_u16());
     if let Some(traced) = traced {

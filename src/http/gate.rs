@@ -11,7 +11,7 @@ use actix_web::{Error, HttpMessage, ResponseError};
 use nexus_actors::domain::Principal;
 use nexus_actors::domain::user::User;
 use nexus_actors::store::api_keys::UseApiKey;
-use nexus_actors::store::sessions::FindSession;
+use nexus_actors::store::sessions::find_session;
 use nexus_actors::store::tickets::SpendTicket;
 use uuid::Uuid;
 
@@ -80,8 +80,8 @@ async fn authenticate(state: &HttpState, request: &ServiceRequest) -> Result<Sig
 async fn person(state: &HttpState, path: &str, token: &str) -> Result<SignedIn, HttpError> {
     let refused = || HttpError::Unauthenticated("The access token is not valid.");
     let claims = state.tokens.verify_access(token, state.hub.clock.now()).map_err(|_| refused())?;
-    let find = FindSession { id: claims.session_id, user_id: Some(claims.user_id) };
-    Ok(signed_in(state, path, in_session(state, find).await?.ok_or_else(refused)?))
+    let found = in_session(state, claims.session_id, Some(claims.user_id)).await?;
+    Ok(signed_in(state, path, found.ok_or_else(refused)?))
 }
 
 /// What opens a stream where headers cannot be sent, and nothing else.
@@ -97,13 +97,17 @@ async fn with_ticket(state: &HttpState, path: &str, ticket: &str) -> Result<Sign
     let refused = || HttpError::Unauthenticated("The ticket is not valid.");
     let spend = SpendTicket { hash: random_text_hash(ticket), now: state.hub.clock.now() };
     let session_id = state.hub.tickets.ask(spend).await?.ok_or_else(refused)?;
-    let find = FindSession { id: session_id, user_id: None };
-    Ok(signed_in(state, path, in_session(state, find).await?.ok_or_else(refused)?))
+    let found = in_session(state, session_id, None).await?;
+    Ok(signed_in(state, path, found.ok_or_else(refused)?))
 }
 
 /// Whoever is signed in with this session, as they are now.
-async fn in_session(state: &HttpState, find: FindSession) -> Result<Option<(User, Uuid)>, HttpError> {
-    let found = state.hub.sessions.ask(find).await?;
+async fn in_session(
+    state: &HttpState,
+    id: Uuid,
+    user_id: Option<Uuid>,
+) -> Result<Option<(User, Uuid)>, HttpError> {
+    let found = find_session(&state.hub.storage, &state.hub.sessions, id, user_id).await?;
     let now = state.hub.clock.now();
     let live = found
         .filter(|(session, user)| session.revoked_at.is_none() && session.expires_at > now && user.is_active);

@@ -10,14 +10,17 @@ use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError};
+use actix_web::{Error, HttpMessage, ResponseError};
 use tokio::time::Instant;
 
 use super::State;
+use super::envelope::Route;
 use super::problem::HttpError;
 
-/// How often the rate is measured anew.
-const WINDOW: Duration = Duration::from_millis(100);
+/// The rate is measured anew whenever so many are done.
+const SAMPLE: u64 = 32;
+/// How much of the rate is the newest sample's. One by itself is off by a fifth, as a rule.
+const NEWEST: f64 = 0.3;
 /// What may be under way at an endpoint however long it takes: where each request is slow by itself, there is little to
 /// be gained from refusing the next.
 const FEW: usize = 32;
@@ -35,12 +38,13 @@ pub async fn shed<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let pattern = request.match_pattern().filter(|pattern| !pattern.starts_with(HASHING));
+    let route = request.extensions().get::<Route>().and_then(|route| route.0.clone());
+    let route = route.filter(|route| !route.starts_with(HASHING));
     let state = request.app_data::<State>().cloned();
-    let (Some(pattern), Some(state)) = (pattern, state) else {
+    let (Some(route), Some(state)) = (route, state) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
-    let load = state.loads.of(request.method(), pattern);
+    let load = state.loads.of(request.method(), &route);
     if load.is_too_much_for(state.settings.server.shed_above) {
         return Ok(request.into_response(HttpError::Busy.error_response()).map_into_right_body());
     }
@@ -49,9 +53,9 @@ pub async fn shed<B: MessageBody + 'static>(
 }
 
 impl Loads {
-    /// `pattern`: of a route there is, so that there are no more entries than routes.
-    fn of(&self, method: &Method, pattern: String) -> Arc<Load> {
-        let endpoint = (method.clone(), pattern);
+    /// `route`: one there is, so that there are no more entries than routes.
+    fn of(&self, method: &Method, route: &str) -> Arc<Load> {
+        let endpoint = (method.clone(), route.to_owned());
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&endpoint).cloned();
         known.unwrap_or_else(|| {
             let mut loads = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -68,12 +72,13 @@ struct Load {
     busy: Mutex<Busy>,
 }
 
-/// Since more than a few were under way.
+/// While at least half of a few are under way: with less, the rate is that at which requests come, not that at which
+/// they could be done.
 #[derive(Debug)]
 struct Busy {
     since: Instant,
     done: u64,
-    /// Done a second, in the window before; none in the first.
+    /// Done a second, as far as samples have shown. Kept in quiet times, so that the next rush is met by what is known.
     rate: Option<f64>,
 }
 
@@ -94,20 +99,20 @@ impl Load {
     }
 
     /// Whether one more would take longer than `patience`, which follows from how many are under way and the rate at
-    /// which they got done lately (Little's law). A rush that has not lasted for a tenth of a second is let in: nothing is
-    /// known of it yet; nor where nothing gets done, until that has lasted as long as one has patience.
+    /// which they get done (Little's law). As long as nothing is known of the rate, all are let in.
     fn is_too_much_for(&self, patience: Duration) -> bool {
         let under_way = self.under_way.load(Ordering::Relaxed);
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         let (now, done) = (Instant::now(), self.done.load(Ordering::Relaxed));
-        let elapsed = now - busy.since;
-        if under_way <= FEW {
-            *busy = Busy { since: now, done, rate: None };
-        } else if elapsed >= WINDOW && (done > busy.done || elapsed >= patience) {
-            let rate = (done - busy.done) as f64 / elapsed.as_secs_f64();
+        let (elapsed, sample) = (now - busy.since, done - busy.done);
+        if under_way < FEW / 2 {
+            (busy.since, busy.done) = (now, done);
+        } else if !elapsed.is_zero() && (sample >= SAMPLE || elapsed >= patience) {
+            let newest = sample as f64 / elapsed.as_secs_f64();
+            let rate = busy.rate.map_or(newest, |rate| rate + NEWEST * (newest - rate));
             *busy = Busy { since: now, done, rate: Some(rate) };
         }
-        busy.rate.is_some_and(|rate| under_way as f64 > rate * patience.as_secs_f64())
+        under_way >= FEW && busy.rate.is_some_and(|rate| under_way as f64 >= rate * patience.as_secs_f64())
     }
 }
 
@@ -128,47 +133,87 @@ mod tests {
         (0..count).map(|_| Arc::clone(load).enter()).collect()
     }
 
+    /// Under way are `count`, and `SAMPLE` of them get done in `time`.
+    async fn sample(load: &Arc<Load>, count: usize, time: Duration) {
+        let ones = enter(load, count);
+        assert!(!load.is_too_much_for(Duration::MAX));
+        tokio::time::advance(time).await;
+        drop(enter(load, SAMPLE as usize));
+        load.is_too_much_for(Duration::MAX);
+        drop(ones);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_few_are_let_in_however_slow() {
-        for (under_way, too_much) in [(FEW, false), (FEW + 1, true)] {
+        for (under_way, too_much) in [(FEW - 1, false), (FEW, true)] {
             let load = Arc::<Load>::default();
             let _ones = enter(&load, under_way);
-            tokio::time::advance(WINDOW).await;
+            tokio::time::advance(PATIENCE).await;
             assert_eq!(load.is_too_much_for(PATIENCE), too_much, "{under_way}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_rush_after_a_quiet_time_is_let_in_until_it_lasts() {
+    async fn the_first_rush_is_let_in_until_something_is_known_of_it() {
         let load = Arc::<Load>::default();
-        tokio::time::advance(Duration::from_secs(60)).await;
         assert!(!load.is_too_much_for(PATIENCE));
         let _many = enter(&load, 1_000);
         assert!(!load.is_too_much_for(PATIENCE));
-        tokio::time::advance(WINDOW).await;
+        tokio::time::advance(PATIENCE).await;
         assert!(load.is_too_much_for(PATIENCE));
     }
 
-    /// 200 get done in a tenth of a second, so 100 under way take 50 ms.
+    /// 32 get done in 16 ms, so 100 under way take 50 ms.
     #[tokio::test(start_paused = true)]
     async fn too_much_is_what_would_take_longer_than_one_has_patience() {
-        for (under_way, too_much) in [(100, false), (101, true)] {
+        for (under_way, too_much) in [(99, false), (100, true)] {
             let load = Arc::<Load>::default();
-            assert!(!load.is_too_much_for(PATIENCE));
+            sample(&load, FEW, Duration::from_millis(16)).await;
             let _ones = enter(&load, under_way);
-            drop(enter(&load, 200));
-            tokio::time::advance(WINDOW).await;
             assert_eq!(load.is_too_much_for(PATIENCE), too_much, "{under_way}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rush_is_met_by_what_the_one_before_has_shown() {
+        let load = Arc::<Load>::default();
+        sample(&load, FEW, Duration::from_secs(1)).await;
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(!load.is_too_much_for(PATIENCE));
+        let _many = enter(&load, FEW);
+        assert!(load.is_too_much_for(PATIENCE));
+    }
+
+    /// One that few requests come to is not a slow one.
+    #[tokio::test(start_paused = true)]
+    async fn quiet_times_show_nothing() {
+        let load = Arc::<Load>::default();
+        for _ in 0..10 {
+            sample(&load, FEW / 2 - 1, Duration::from_secs(60)).await;
+        }
+        let _many = enter(&load, 1_000);
+        assert!(!load.is_too_much_for(PATIENCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_sample_is_not_all_that_is_known() {
+        let load = Arc::<Load>::default();
+        sample(&load, FEW, Duration::from_millis(16)).await;
+        sample(&load, FEW, Duration::from_secs(1)).await;
+        // Of 100 and 1.6.
+        let _ones = enter(&load, 70);
+        assert!(!load.is_too_much_for(PATIENCE));
+        let _more = enter(&load, 1);
+        assert!(load.is_too_much_for(PATIENCE));
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_is_over_when_few_are_left() {
         let load = Arc::<Load>::default();
         let mut ones = enter(&load, 1_000);
-        tokio::time::advance(WINDOW).await;
+        tokio::time::advance(PATIENCE).await;
         assert!(load.is_too_much_for(PATIENCE));
-        ones.truncate(FEW);
+        ones.truncate(FEW - 1);
         assert!(!load.is_too_much_for(PATIENCE));
     }
 }

@@ -7,6 +7,10 @@
 //! something sets a new generation, a fresh UUID, before asking the cache again: after each new connection, after a
 //! hold or release that failed, and where no generation is found.
 //!
+//! What was read stays in this process as well ([`NearCache`]), and Redis tells when it changes (client tracking). That
+//! may come late, so it is asked for a sign of life before anything near is answered: what it told of earlier changes
+//! has arrived before that. One sign of life serves all who wait for one.
+//!
 //! What remains is an instance that alone is cut off from Redis: until it is back, the others may answer with what
 //! they have cached of its writes, for `VALUE_TTL` at most.
 
@@ -20,6 +24,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::RedisLink;
+use super::near_cache::{Near, NearCache};
+use super::together::Together;
 
 /// For each key: its value if it has one of this generation, nothing if someone is at it, and otherwise a lease.
 ///
@@ -74,6 +80,12 @@ return 1";
 /// `KEYS`: the generation. `ARGV`: its time in milliseconds, the new one.
 const RENEW: &str = "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1]) return 1";
 
+const PREFIX: &str = "cache:";
+const GENERATION: &str = "generation";
+
+/// Entities kept in this process.
+const NEAR: u64 = 20_000;
+
 const GENERATION_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug)]
@@ -84,6 +96,9 @@ struct Inner {
     link: RedisLink,
     generation: String,
     standing: watch::Sender<Standing>,
+    near: NearCache,
+    /// Whether the connection with this number is there and has told everything.
+    signs: Together<u64, bool>,
     get: Script,
     fill: Script,
     hold: Script,
@@ -108,8 +123,35 @@ impl RedisCache {
     /// Must be called inside the runtime that lives as long as the process: a task in it renews the generation.
     pub fn start(link: RedisLink) -> Self {
         let (standing, mut changes) = watch::channel(Standing::default());
+        let near = NearCache::new(NEAR);
+        link.listen({
+            let (near, prefix) = (near.clone(), link.key(PREFIX));
+            move |changed| match changed.map(|key| key.strip_prefix(&prefix)) {
+                None | Some(Some(GENERATION)) => near.forget_all(),
+                Some(Some(name)) => {
+                    if let Ok(key) = name.parse() {
+                        near.forget(key);
+                    }
+                }
+                // Not of the cache.
+                Some(None) => {}
+            }
+        });
+        let signs = Together::start({
+            let link = link.clone();
+            move |epochs: Vec<u64>| {
+                let link = link.clone();
+                async move {
+                    let newest = epochs.iter().copied().max().unwrap_or_default();
+                    let current = link.is_current(newest).await;
+                    epochs.iter().map(|&epoch| current && epoch == newest).collect()
+                }
+            }
+        });
         let cache = Self(Arc::new(Inner {
-            generation: link.key("cache:generation"),
+            generation: link.key(format_args!("{PREFIX}{GENERATION}")),
+            near,
+            signs,
             link: link.clone(),
             standing,
             get: Script::new(GET),
@@ -160,9 +202,32 @@ impl Inner {
     /// `None` where the cache is away or may not be asked.
     async fn get(&self, keys: &[CacheKey]) -> Option<Vec<Lookup>> {
         let epoch = self.usable()?;
+        let near: Vec<Near> = keys.iter().map(|&key| self.near.look(key)).collect();
+        let far: Vec<(CacheKey, u64)> =
+            keys.iter().zip(&near).filter_map(|(&key, near)| asked_far(key, near)).collect();
+        let mut answers = match far.as_slice() {
+            [] if near.iter().all(|near| matches!(near, Near::Absent { .. })) => Vec::new(),
+            [] => {
+                self.signs.ask(epoch).await.filter(|&current| current)?;
+                Vec::new()
+            }
+            far => self.ask(epoch, far).await?,
+        }
+        .into_iter();
+        // Only now: what was near before is answered if Redis has had nothing to say against it.
+        let answer = |(&key, near): (&CacheKey, Near)| match near {
+            Near::Value(_) => self.near.value(key).map_or(Lookup::Bypass, Lookup::Hit),
+            near if asked_far(key, &near).is_some() => answers.next().unwrap_or(Lookup::Bypass),
+            Near::Absent { .. } => Lookup::Bypass,
+        };
+        Some(keys.iter().zip(near).map(answer).collect())
+    }
+
+    /// What Redis has of them.
+    async fn ask(&self, epoch: u64, keys: &[(CacheKey, u64)]) -> Option<Vec<Lookup>> {
         let leases: Vec<Uuid> = keys.iter().map(|_| Uuid::new_v4()).collect();
         let mut call = self.get.key(&self.generation);
-        for key in keys {
+        for (key, _) in keys {
             call.key(self.key(*key));
         }
         call.arg(millis(LEASE_TTL));
@@ -175,12 +240,18 @@ impl Inner {
             self.doubt();
             return None;
         };
-        let lookup = |(answer, lease): (&Vec<u8>, Uuid)| match answer.split_first() {
-            Some((b'V', value)) => Lookup::Hit(value.into()),
+        let lookup = |((answer, lease), &(key, ticket)): ((&Vec<u8>, Uuid), &(CacheKey, u64))| match answer
+            .split_first()
+        {
+            Some((b'V', value)) => {
+                let value: Arc<[u8]> = value.into();
+                self.near.keep(key, ticket, Arc::clone(&value));
+                Lookup::Hit(value)
+            }
             Some((b'M', _)) => Lookup::Miss(lease),
             _ => Lookup::Bypass,
         };
-        (answers.len() == keys.len()).then(|| answers.iter().zip(leases).map(lookup).collect())
+        (answers.len() == keys.len()).then(|| answers.iter().zip(leases).zip(keys).map(lookup).collect())
     }
 
     async fn fill(&self, key: CacheKey, lease: Uuid, value: &[u8]) {
@@ -200,8 +271,16 @@ impl Inner {
 
     /// Holds or releases.
     async fn mark(&self, keys: &[CacheKey], call: &ScriptInvocation<'_>) {
-        if !keys.is_empty() && self.link.run::<i64>(call).await.is_err() {
+        if keys.is_empty() {
+            return;
+        }
+        if self.link.run::<i64>(call).await.is_err() {
             self.doubt();
+        }
+        // After Redis has the mark: what was read before it and arrives only now is not kept either. Redis does not tell
+        // of what this connection has changed.
+        for &key in keys {
+            self.near.forget(key);
         }
     }
 
@@ -224,13 +303,14 @@ impl Inner {
         // At most once: a second time, the same generation might come after someone else's newer one.
         let renewed = self.link.run_over::<i64>(epoch, &call).await.is_ok();
         if renewed {
+            self.near.forget_all();
             self.standing.send_modify(|standing| standing.renewed = Some(Renewed { epoch, doubts }));
         }
         renewed
     }
 
     fn key(&self, key: CacheKey) -> String {
-        self.link.key(format_args!("cache:{key}"))
+        self.link.key(format_args!("{PREFIX}{key}"))
     }
 }
 
@@ -251,6 +331,16 @@ async fn keep_usable(link: RedisLink, mut changes: watch::Receiver<Standing>, in
         } else {
             tokio::time::sleep(PAUSE).await;
         }
+    }
+}
+
+/// With its ticket, a key that Redis is asked for. What comes with every request is at once; anything else when it is
+/// asked for again: most entities are read once in a while, when asking Redis, and telling it, costs more than it saves.
+fn asked_far(key: CacheKey, near: &Near) -> Option<(CacheKey, u64)> {
+    let always = matches!(key, CacheKey::Session(_) | CacheKey::User(_));
+    match near {
+        &Near::Absent { ticket, again } if again || always => Some((key, ticket)),
+        Near::Absent { .. } | Near::Value(_) => None,
     }
 }
 

@@ -1,3 +1,4 @@
+use super::super::redis_connection::Pace;
 use super::super::testing::{Mode, Wire, connected, link, link_to, prefix, redis_url};
 use super::*;
 
@@ -66,8 +67,8 @@ async fn several_keys_are_asked_for_at_once() {
     let cache = cache().await;
     filled(&cache, b"value").await;
     cache.hold(&[OTHER], ONE).await;
-    let third = CacheKey::Customer(Uuid::nil());
-    let answers = cache.get(&[KEY, OTHER, third]).await;
+    let fresh = CacheKey::User(ONE);
+    let answers = cache.get(&[KEY, OTHER, fresh]).await;
     assert_eq!(answers[..2], [Lookup::Hit(b"value".as_slice().into()), Lookup::Bypass]);
     assert!(matches!(answers[2], Lookup::Miss(_)));
     assert!(cache.get(&[]).await.is_empty());
@@ -125,7 +126,60 @@ async fn everything_in_redis_goes_away_by_itself() {
 }
 
 async fn look_up_a_third(cache: &RedisCache) {
-    assert!(matches!(cache.get(&[CacheKey::Inquiry(Uuid::nil())]).await[..], [Lookup::Miss(_)]));
+    assert!(matches!(cache.get(&[CacheKey::User(TWO)]).await[..], [Lookup::Miss(_)]));
+}
+
+#[tokio::test]
+async fn what_was_read_is_not_read_again() {
+    let cache = cache().await;
+    filled(&cache, b"value").await;
+    // Redis does not tell whoever did it.
+    let _: i64 = cache.0.link.query(redis::cmd("DEL").arg(cache.0.key(KEY))).await.unwrap();
+    assert_eq!(look(&cache).await, Lookup::Hit(b"value".as_slice().into()));
+    // Near or not, each is answered in its place.
+    let answers = cache.get(&[OTHER, KEY, CacheKey::User(ONE)]).await;
+    assert!(matches!(&answers[..], [Lookup::Miss(_), Lookup::Hit(_), Lookup::Miss(_)]), "{answers:?}");
+}
+
+#[tokio::test]
+async fn what_somebody_else_takes_from_redis_is_no_longer_near() {
+    for change in ["DEL", "DEL generation", "PEXPIRE"] {
+        let prefix = prefix();
+        let cache = on(link_to(&redis_url(), &prefix).await).await;
+        let other = link_to(&redis_url(), &prefix).await;
+        filled(&cache, b"value").await;
+        let (key, generation) = (cache.0.key(KEY), cache.0.generation.clone());
+        let _: redis::Value = match change {
+            "DEL" => other.query(redis::cmd("DEL").arg(key)).await.unwrap(),
+            "DEL generation" => other.query(redis::cmd("DEL").arg(generation)).await.unwrap(),
+            _ => other.query(redis::cmd("PEXPIRE").arg(key).arg(0)).await.unwrap(),
+        };
+        assert!(!matches!(look(&cache).await, Lookup::Hit(_)), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn while_redis_says_nothing_nothing_near_is_answered() {
+    let wire = Wire::new().await;
+    let pace = Pace { call: Duration::from_millis(200), rest: Duration::from_millis(10) };
+    let link = RedisLink::start_at(&wire.url, &prefix(), pace).unwrap();
+    connected(&link).await;
+    let cache = on(link).await;
+    filled(&cache, b"value").await;
+    wire.set(Mode::Frozen).await;
+    assert_eq!(look(&cache).await, Lookup::Bypass);
+}
+
+#[tokio::test]
+async fn an_entity_is_looked_for_when_it_is_asked_for_again() {
+    let cache = cache().await;
+    let customer = [CacheKey::Customer(ONE)];
+    assert_eq!(cache.get(&customer).await, [Lookup::Bypass]);
+    let [Lookup::Miss(lease)] = cache.get(&customer).await[..] else { panic!("expected a lease") };
+    cache.fill(customer[0], lease, b"value".to_vec()).await;
+    for _ in 0..2 {
+        assert_eq!(cache.get(&customer).await, [Lookup::Hit(b"value".as_slice().into())]);
+    }
 }
 
 #[tokio::test]
@@ -193,7 +247,7 @@ async fn after_a_reconnection_old_values_no_longer_count() {
     let wire = Wire::new().await;
     let cut_off = on(link_to(&wire.url, &prefix).await).await;
     filled(&cut_off, b"old").await;
-    let stray = cut_off.get(&[CacheKey::Inquiry(Uuid::nil())]).await;
+    let stray = cut_off.get(&[CacheKey::User(TWO)]).await;
     wire.set(Mode::Cut).await;
     wire.set(Mode::Whole).await;
     assert_eq!(look(&cut_off).await, Lookup::Bypass);
@@ -202,7 +256,7 @@ async fn after_a_reconnection_old_values_no_longer_count() {
     assert!(matches!(look(&cut_off).await, Lookup::Miss(_)));
     // Nor does a lease of the generation before.
     let [Lookup::Miss(lease)] = stray[..] else { panic!("expected a lease") };
-    cut_off.fill(CacheKey::Inquiry(Uuid::nil()), lease, b"old".to_vec()).await;
+    cut_off.fill(CacheKey::User(TWO), lease, b"old".to_vec()).await;
     look_up_a_third(&cut_off).await;
 }
 

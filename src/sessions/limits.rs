@@ -14,18 +14,24 @@ use redis::Script;
 use sha2::{Digest, Sha256};
 
 use super::RedisLink;
+use super::together::Together;
 
-/// Counts one more and answers the count and the milliseconds left of its window.
+/// Counts one more in each window and answers its count and the milliseconds left of it, one window after the other.
 ///
-/// `KEYS`: the window. `ARGV`: its length in milliseconds.
+/// `KEYS`: the windows; the same may come several times. `ARGV`: the length of each in milliseconds.
 const COUNT: &str = r"
-local count = redis.call('INCR', KEYS[1])
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 or left > tonumber(ARGV[1]) then
-    redis.call('PEXPIRE', KEYS[1], ARGV[1])
-    left = tonumber(ARGV[1])
+local answers = {}
+for i, key in ipairs(KEYS) do
+    local length = tonumber(ARGV[i])
+    local left = redis.call('PTTL', key)
+    answers[2 * i - 1] = redis.call('INCR', key)
+    if left < 0 or left > length then
+        redis.call('PEXPIRE', key, ARGV[i])
+        left = length
+    end
+    answers[2 * i] = left
 end
-return {count, left}";
+return answers";
 
 /// Takes one back.
 ///
@@ -54,9 +60,17 @@ pub struct Decision {
 #[derive(Clone)]
 pub struct RateLimiter {
     redis: Option<RedisLink>,
-    count: Arc<Script>,
+    /// Counts in Redis, unless it is away.
+    counts: Option<Together<Counting, Option<(u32, Duration)>>>,
     give_back: Arc<Script>,
     local: Arc<Mutex<Windows>>,
+}
+
+/// The window to count in, and its length.
+#[derive(Clone, Copy, Debug)]
+struct Counting {
+    digest: u128,
+    window: Duration,
 }
 
 /// The counters of this process.
@@ -78,24 +92,32 @@ impl RateLimiter {
         Self::new(None)
     }
 
+    /// Must be called inside the runtime that lives as long as the process.
     pub fn in_redis(link: RedisLink) -> Self {
         Self::new(Some(link))
     }
 
     fn new(redis: Option<RedisLink>) -> Self {
         let local = Arc::new(Mutex::new(Windows::new(MAX_WINDOWS)));
-        let (count, give_back) = (Arc::new(Script::new(COUNT)), Arc::new(Script::new(GIVE_BACK)));
-        Self { redis, count, give_back, local }
+        let counts = redis.clone().map(|link| {
+            let script = Arc::new(Script::new(COUNT));
+            Together::start(move |all: Vec<Counting>| {
+                let (link, script) = (link.clone(), Arc::clone(&script));
+                async move { count_all(&link, &script, &all).await }
+            })
+        });
+        Self { redis, counts, give_back: Arc::new(Script::new(GIVE_BACK)), local }
     }
 
     /// Counts one more under `key` and says whether that is still within `limit` for its `window`, which must
     /// always be the same for one key. Refused ones count too, but do not prolong the window.
     pub async fn check(&self, key: &str, limit: u32, window: Duration, now: Timestamp) -> Decision {
         let digest = digest(key);
-        let (count, reset) = match self.in_redis_count(digest, window).await {
-            Some(counted) => counted,
-            None => self.lock().count(digest, window, now),
+        let counted = match &self.counts {
+            Some(counts) => counts.ask(Counting { digest, window }).await.flatten(),
+            None => None,
         };
+        let (count, reset) = counted.unwrap_or_else(|| self.lock().count(digest, window, now));
         Decision { allowed: count <= limit, limit, remaining: limit.saturating_sub(count), reset }
     }
 
@@ -113,14 +135,22 @@ impl RateLimiter {
     fn lock(&self) -> MutexGuard<'_, Windows> {
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    async fn in_redis_count(&self, digest: u128, window: Duration) -> Option<(u32, Duration)> {
-        let link = self.redis.as_ref()?;
-        let mut call = self.count.key(window_key(link, digest));
+/// The count of each and what is left of its window, all asked for at once; none where Redis is away.
+async fn count_all(link: &RedisLink, script: &Script, all: &[Counting]) -> Vec<Option<(u32, Duration)>> {
+    let mut call = script.prepare_invoke();
+    for Counting { digest, window } in all {
+        call.key(window_key(link, *digest));
         call.arg(window.as_millis().clamp(1, i64::MAX as u128).to_string());
-        let (count, left): (u64, u64) = link.run(&call).await.ok()?;
-        Some((u32::try_from(count).unwrap_or(u32::MAX), Duration::from_millis(left)))
     }
+    let answers: Vec<u64> = link.run(&call).await.unwrap_or_default();
+    let counted = |pair: &[u64]| {
+        let &[count, left] = pair else { return None };
+        Some((u32::try_from(count).unwrap_or(u32::MAX), Duration::from_millis(left)))
+    };
+    let mut counted = answers.chunks(2).map(counted);
+    all.iter().map(|_| counted.next().flatten()).collect()
 }
 
 impl fmt::Debug for RateLimiter {

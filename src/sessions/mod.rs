@@ -10,7 +10,8 @@
 //! | [`redis_link`], [`redis_connection`] | the one connection to Redis, and what happens while it is down |
 //! | [`authenticators`] | second factors: codes of authenticator apps, recovery codes, and how they are kept |
 //! | [`api_keys`], [`random_text`] | the text of API keys, and of whatever else cannot be guessed |
-//! | [`cache`] | the cache of entities in Redis |
+//! | [`cache`], [`near_cache`] | the cache of entities in Redis, and what this process knows of it |
+//! | [`together`] | one call for all who would make one at the same time |
 //! | [`limits`] | rate limits, counted in Redis or in this process |
 //! | [`lockout`] | sign-ins that failed, and how long the next has to wait |
 //!
@@ -23,6 +24,7 @@ mod authenticators;
 mod cache;
 mod limits;
 mod lockout;
+mod near_cache;
 mod password_rules;
 mod passwords;
 mod random_text;
@@ -30,6 +32,7 @@ mod redis_connection;
 mod redis_link;
 mod refresh;
 mod refresh_token;
+mod together;
 mod tokens;
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! a peer that has frozen, and an error reply to the first handshake (too many clients, a wrong password) stays its
 //! answer for ever. Here one task alone connects, once a second at most, and proves each connection by a PING.
 
+use std::convert::Infallible;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -53,9 +54,14 @@ impl State {
     }
 }
 
+/// Told of the keys that were read over the connection and that somebody else has changed since, in the order of the
+/// answers around it; `None` for all of them.
+pub(super) type Listener = Arc<OnceLock<Box<dyn Fn(Option<&str>) + Send + Sync>>>;
+
 /// Connects whenever there is no connection, until the last link is dropped.
 pub(super) async fn keep_connected(
     client: Client,
+    listener: Listener,
     rest: Duration,
     state: Weak<watch::Sender<State>>,
     mut changes: watch::Receiver<State>,
@@ -70,7 +76,7 @@ pub(super) async fn keep_connected(
             sleep_until(not_before).await;
         }
         not_before = Instant::now() + rest;
-        let connected = connect(&client).await;
+        let connected = connect(&client, &listener).await;
         let Some(state) = state.upgrade() else { return };
         match connected {
             Ok(connection) => {
@@ -87,19 +93,36 @@ pub(super) async fn keep_connected(
     }
 }
 
-async fn connect(client: &Client) -> Result<MultiplexedConnection, String> {
+async fn connect(client: &Client, listener: &Listener) -> Result<MultiplexedConnection, String> {
+    let listener = Arc::clone(listener);
     let config = AsyncConnectionConfig::new()
+        .set_push_sender(move |push| {
+            tell(&listener, &push);
+            Ok::<(), Infallible>(())
+        })
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         // Calls have their own, shorter one.
         .set_response_timeout(Some(CONNECT_TIMEOUT));
     let connecting = async {
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        // What this connection changes is known here without being told.
+        let tracking = redis::cmd("CLIENT").arg(&["TRACKING", "ON", "NOLOOP"]).to_owned();
+        tracking.query_async::<()>(&mut connection).await?;
         redis::cmd("PING").query_async::<String>(&mut connection).await?;
         Ok(connection)
     };
     match timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected.map_err(|error: RedisError| error.to_string()),
         Err(_) => Err("it does not answer".to_owned()),
+    }
+}
+
+fn tell(listener: &Listener, PushInfo { kind, data }: &PushInfo) {
+    let (PushKind::Invalidate, Some(listener)) = (kind, listener.get()) else { return };
+    let Some(Value::Array(keys)) = data.first() else { return listener(None) };
+    for key in keys {
+        // None of the hub's own is anything but text.
+        listener(redis::from_redis_value_ref::<String>(key).ok().as_deref());
     }
 }
 

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use nexus_actors::{HubError, HubResult};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Cmd, FromRedisValue, RedisResult, ScriptInvocation};
+use redis::{
+    Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisResult, ScriptInvocation,
+};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::redis_connection::{Live, Pace, State, is_broken, keep_connected};
+use super::redis_connection::{Listener, Live, Pace, State, is_broken, keep_connected};
 
 /// Between two tries to connect.
 const REST: Duration = Duration::from_secs(1);
@@ -29,6 +31,7 @@ pub struct RedisLink(Arc<Inner>);
 
 struct Inner {
     state: Arc<watch::Sender<State>>,
+    listener: Listener,
     prefix: String,
     pace: Pace,
 }
@@ -59,11 +62,23 @@ impl RedisLink {
     }
 
     pub(super) fn start_at(url: &str, prefix: &str, pace: Pace) -> HubResult<Self> {
-        let client = Client::open(url).map_err(|_| HubError::Internal(UNUSABLE.to_owned()))?;
+        let client = open(url).map_err(|_| HubError::Internal(UNUSABLE.to_owned()))?;
         let (state, changes) = watch::channel(State::Connecting);
-        let state = Arc::new(state);
-        tokio::spawn(keep_connected(client, pace.rest, Arc::downgrade(&state), changes));
-        Ok(Self(Arc::new(Inner { state, prefix: prefix.to_owned(), pace })))
+        let (state, listener) = (Arc::new(state), Listener::default());
+        tokio::spawn(keep_connected(
+            client,
+            Arc::clone(&listener),
+            pace.rest,
+            Arc::downgrade(&state),
+            changes,
+        ));
+        Ok(Self(Arc::new(Inner { state, listener, prefix: prefix.to_owned(), pace })))
+    }
+
+    /// Tells `listener` of the keys that have been read and that another connection has changed since; `None` when that
+    /// may be any. It is told before whatever was asked after the change is answered. There is one listener, the first.
+    pub(super) fn listen(&self, listener: impl Fn(Option<&str>) + Send + Sync + 'static) {
+        let _ = self.0.listener.set(Box::new(listener));
     }
 
     /// Whether there is a connection, as far as is known without asking.
@@ -97,6 +112,13 @@ impl RedisLink {
         script: &ScriptInvocation<'_>,
     ) -> HubResult<T> {
         self.call(Sending::OnceOver(epoch), Request::Script(script)).await
+    }
+
+    /// Whether the connection numbered `epoch` is there and has told everything by now.
+    pub(super) async fn is_current(&self, epoch: u64) -> bool {
+        let ping = redis::cmd("PING");
+        let answer: HubResult<String> = self.call(Sending::OnceOver(epoch), Request::Command(&ping)).await;
+        answer.is_ok()
     }
 
     /// The number of the connection there is.
@@ -179,6 +201,13 @@ impl RedisLink {
             tracing::warn!(%reason, "lost the connection to Redis");
         }
     }
+}
+
+/// With RESP3, in which the server also speaks unasked.
+fn open(url: &str) -> RedisResult<Client> {
+    let info = url.into_connection_info()?;
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    Client::open(info.set_redis_settings(settings))
 }
 
 impl Request<'_> {

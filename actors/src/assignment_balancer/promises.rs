@@ -6,9 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::{Chosen, Seeking};
 use crate::domain::assignment::{Candidate, Decision};
 use crate::error::{HubError, HubResult};
 use crate::mailbox::PATIENCE;
@@ -17,7 +19,16 @@ use crate::mailbox::PATIENCE;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Promises {
     counts: Arc<Mutex<HashMap<Uuid, Count>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
     turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Inquiries to be decided on together, in the next turn, whoever has it. So a look at the candidates serves all that
+/// came during the look before.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub seeking: Vec<Seeking>,
+    pub answer: oneshot::Sender<HubResult<Chosen>>,
 }
 
 /// Inquiries promised to a CSO since the start. Neither count ever falls.
@@ -43,32 +54,43 @@ pub(super) struct Turn<'a> {
 }
 
 impl Promises {
+    pub fn ask(&self, seeking: Vec<Seeking>) -> oneshot::Receiver<HubResult<Chosen>> {
+        let (answer, answered) = oneshot::channel();
+        lock(&self.asked).push(Asked { seeking, answer });
+        answered
+    }
+
     /// To be begun before the candidates are read: what is settled later may or may not be among what they have.
     pub async fn turn(&self) -> HubResult<Turn<'_>> {
         let turn = timeout(PATIENCE, self.turn.lock()).await;
         let turn = turn.map_err(|_| HubError::Unavailable { what: "AssignmentBalancer" })?;
-        let settled = self.lock().iter().map(|(id, count)| (*id, count.settled)).collect();
+        let settled = lock(&self.counts).iter().map(|(id, count)| (*id, count.settled)).collect();
         Ok(Turn { promises: self, settled, _turn: turn })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Count>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Turn<'_> {
+    /// Everybody who has asked by now and has had no answer.
+    pub fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *lock(&self.promises.asked))
+    }
+
     /// Adds what is promised to what the candidates have.
     pub fn count(&self, candidates: &mut [Candidate]) {
-        let counts = self.promises.lock();
+        let counts = lock(&self.promises.counts);
         for candidate in candidates {
             let made = counts.get(&candidate.user_id).map_or(0, |count| count.made);
             candidate.open += made - self.settled.get(&candidate.user_id).copied().unwrap_or(0);
         }
     }
 
-    pub fn promise<'a>(self, decisions: impl Iterator<Item = &'a Decision>) -> Promise {
-        let to: Vec<Uuid> = decisions.filter_map(|decision| decision.assignee).collect();
-        let mut counts = self.promises.lock();
+    pub fn promise(&self, decisions: &[Decision]) -> Promise {
+        let to: Vec<Uuid> = decisions.iter().filter_map(|decision| decision.assignee).collect();
+        let mut counts = lock(&self.promises.counts);
         for cso in &to {
             counts.entry(*cso).or_default().made += 1;
         }
@@ -78,7 +100,7 @@ impl Turn<'_> {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        let mut counts = self.promises.lock();
+        let mut counts = lock(&self.promises.counts);
         for cso in &self.to {
             counts.entry(*cso).or_default().settled += 1;
         }

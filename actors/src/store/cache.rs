@@ -7,6 +7,7 @@
 //! cache. Holds and leases expire by themselves should their maker die; a hold outlives the longest statement.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -47,6 +48,23 @@ impl fmt::Display for CacheKey {
             Self::Customer(id) => write!(f, "customer:{id}"),
             Self::Inquiry(id) => write!(f, "inquiry:{id}"),
             Self::Response(id) => write!(f, "response:{id}"),
+        }
+    }
+}
+
+impl FromStr for CacheKey {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (kind, id) = text.split_once(':').ok_or(())?;
+        let id = id.parse().map_err(drop)?;
+        match kind {
+            "user" => Ok(Self::User(id)),
+            "session" => Ok(Self::Session(id)),
+            "customer" => Ok(Self::Customer(id)),
+            "inquiry" => Ok(Self::Inquiry(id)),
+            "response" => Ok(Self::Response(id)),
+            _ => Err(()),
         }
     }
 }
@@ -257,6 +275,19 @@ mod tests {
 
     async fn look(cache: &MemoryCache) -> Lookup {
         cache.get(&[KEY]).await.pop().unwrap()
+    }
+
+    #[test]
+    fn a_key_is_read_as_it_is_written() {
+        let id = Uuid::from_u128(1);
+        let kinds =
+            [CacheKey::User, CacheKey::Session, CacheKey::Customer, CacheKey::Inquiry, CacheKey::Response];
+        for key in kinds.map(|kind| kind(id)) {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+        for other in ["generation", "user", "user:1", "limit:00000000-0000-0000-0000-000000000001"] {
+            assert_eq!(other.parse::<CacheKey>(), Err(()), "{other}");
+        }
     }
 
     #[tokio::test]

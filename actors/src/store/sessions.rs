@@ -5,13 +5,14 @@ use uuid::Uuid;
 
 use super::bind::from_row;
 use super::bulk::{portions, push_ids};
-use super::cache::{CacheKey, Lookup, Storage};
+use super::cache::{CacheKey, Lookup, Storage, decode};
 use super::commit::Work;
 use super::db::{failed, read, write_one, write_tx};
 use super::users::user_columns;
 use crate::domain::Timestamp;
 use crate::domain::user::User;
 use crate::error::HubResult;
+use crate::mailbox::Mailbox;
 
 store_actor!(
     /// Reads sessions, and keeps refresh tokens where no Redis does.
@@ -37,13 +38,38 @@ pub struct NewSession {
     pub refresh_hash: Option<String>,
 }
 
-/// The session with its user, both as they are now. Asked on every request.
+/// The session with its user, both as they are now. `user_id`: whose it is, where that is known; a session of anybody
+/// else is not found, and the cache is asked for both at once.
+///
+/// Asked on every request, so what the cache has is answered from here, on the caller's thread.
+///
+/// # Errors
+/// What the store answers.
+pub async fn find_session(
+    storage: &Storage,
+    sessions: &Mailbox<SessionStore>,
+    id: Uuid,
+    user_id: Option<Uuid>,
+) -> HubResult<Option<(Session, User)>> {
+    let keys: Vec<CacheKey> =
+        [CacheKey::Session(id)].into_iter().chain(user_id.map(CacheKey::User)).collect();
+    let lookups = storage.cache.get(&keys).await;
+    if let ([session, user], Some(user_id)) = (lookups.as_slice(), user_id)
+        && let (Some(session), Some(user)) = (decode::<Session>(session), decode(user))
+    {
+        return Ok((session.user_id == user_id).then_some((session, user)));
+    }
+    sessions.ask(LoadSession { id, user_id, lookups }).await
+}
+
+/// What the cache does not have, or not all of it.
 #[derive(Debug, Message)]
 #[rtype(result = "HubResult<Option<(Session, User)>>")]
-pub struct FindSession {
-    pub id: Uuid,
-    /// Whose it is, where that is known: a session of anybody else is not found, and the cache is asked for both at once.
-    pub user_id: Option<Uuid>,
+struct LoadSession {
+    id: Uuid,
+    user_id: Option<Uuid>,
+    /// What the cache said of the session, and of the user if known.
+    lookups: Vec<Lookup>,
 }
 
 /// Spends a refresh token, whatever becomes of the answer: of any number at once, exactly one rotates.
@@ -100,12 +126,12 @@ struct RefreshState {
     retry_key: Option<String>,
 }
 
-impl Handler<FindSession> for SessionStore {
+impl Handler<LoadSession> for SessionStore {
     type Result = ResponseFuture<HubResult<Option<(Session, User)>>>;
 
-    fn handle(&mut self, FindSession { id, user_id }: FindSession, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, wanted: LoadSession, _: &mut Self::Context) -> Self::Result {
         let storage = self.storage.clone();
-        Box::pin(async move { find(&storage, id, user_id).await })
+        Box::pin(async move { load(&storage, wanted).await })
     }
 }
 
@@ -202,12 +228,13 @@ pub fn judge_retry(
     if just_spent && (raced || repeated) { Rotation::Rotated } else { Rotation::Reused }
 }
 
-async fn find(storage: &Storage, id: Uuid, user_id: Option<Uuid>) -> HubResult<Option<(Session, User)>> {
+async fn load(
+    storage: &Storage,
+    LoadSession { id, user_id, lookups }: LoadSession,
+) -> HubResult<Option<(Session, User)>> {
     const SESSION: &str = "select id, user_id, expires_at, revoked_at from sessions where id = $1";
     const USER: &str = concat!("select ", user_columns!(), " from users t where id = $1");
-    let keys: Vec<CacheKey> =
-        [CacheKey::Session(id)].into_iter().chain(user_id.map(CacheKey::User)).collect();
-    let mut lookups = storage.cache.get(&keys).await.into_iter();
+    let mut lookups = lookups.into_iter();
     let lookup = lookups.next().unwrap_or(Lookup::Bypass);
     let session: Option<Session> = storage
         .found_or(CacheKey::Session(id), &lookup, async {
