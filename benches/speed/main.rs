@@ -13,6 +13,7 @@ mod rig;
 mod ceiling;
 mod data;
 mod hashing;
+mod instances;
 mod overload;
 mod scenarios;
 mod starts;
@@ -25,7 +26,7 @@ use rig::hub::{Hub, Person, ready};
 use rig::services::{Service, Services};
 use rig::{Outcome, argument};
 use scenarios::{SCENARIOS, Scenario, Who};
-use table::{Note, Row, Table};
+use table::{Ceiling, Note, Row, Table};
 
 const CONNECTIONS: [usize; 3] = [1, 32, 128];
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -72,6 +73,9 @@ async fn bench() -> Outcome {
     }
     if wanted("sign-in") {
         table.note(hashing::sign_ins(&bench).await?)?;
+    }
+    if wanted("instances") {
+        instances::side_by_side(&bench, &mut table).await?;
     }
     drop(bench);
     if wanted("start") {
@@ -122,8 +126,11 @@ impl Bench {
         let resident = self.hub.resident_bytes().ok_or("no memory figure")?;
         let ceiling = match scenario.ceiling {
             Some((name, script)) => {
+                let before = self.services.cpu_seconds(Service::Postgres)?;
                 let rate = ceiling::run(&self.services, script, self.scale, connections, self.lasting)?;
-                Some((name, rate))
+                let used = self.services.cpu_seconds(Service::Postgres)? - before;
+                let cpu = used / (rate * self.lasting.as_secs_f64()) * 1000.0;
+                Some(Ceiling { name, rate, cpu })
             }
             None => None,
         };

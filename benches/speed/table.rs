@@ -22,8 +22,14 @@ pub struct Row {
     pub resident_mib: f64,
     /// Until all was done that the hub does behind its answers.
     pub settled: Duration,
-    /// What pgbench ran, and how often a second.
-    pub ceiling: Option<(&'static str, f64)>,
+    pub ceiling: Option<Ceiling>,
+}
+
+/// What pgbench ran, how often a second, and the seconds PostgreSQL needed for 1,000.
+pub struct Ceiling {
+    pub name: &'static str,
+    pub rate: f64,
+    pub cpu: f64,
 }
 
 /// Something beside the scenarios: its name, a line for people, the figures.
@@ -42,15 +48,17 @@ impl Table {
         println!("Milliseconds, and seconds of CPU for 1,000. Ratio: the rate to pgbench's in the same run.");
         println!(
             "scenario | connections | per second | p50 | p95 | p99 | hub CPU | PostgreSQL CPU | Redis CPU | RSS MiB | settled s | \
-             errors | pgbench per second | ratio"
+             errors | pgbench per second (PostgreSQL CPU) | ratio"
         );
         Self { found: Vec::new() }
     }
 
     pub fn add(&mut self, row: Row) -> Outcome {
         let Counted { p50, p95, p99, errors, .. } = row.counted;
-        let (ceiling, ratio) = match row.ceiling {
-            Some((name, rate)) => (format!("{rate:.0} ({name})"), format!("{:.2}", row.rate / rate)),
+        let (ceiling, ratio) = match &row.ceiling {
+            Some(Ceiling { name, rate, cpu }) => {
+                (format!("{rate:.0} ({name}; {cpu:.3})"), format!("{:.2}", row.rate / rate))
+            }
             None => ("-".to_owned(), "-".to_owned()),
         };
         println!(
@@ -77,7 +85,9 @@ impl Table {
             "redisCpuSecondsPer1000": row.redis_cpu,
             "residentMib": row.resident_mib,
             "settledSeconds": row.settled.as_secs_f64(),
-            "pgbench": row.ceiling.map(|(name, rate)| json!({"what": name, "perSecond": rate})),
+            "pgbench": row.ceiling.map(|Ceiling { name, rate, cpu }| {
+                json!({"what": name, "perSecond": rate, "postgresCpuSecondsPer1000": cpu})
+            }),
         }));
         Ok(())
     }

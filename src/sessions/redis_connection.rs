@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -54,14 +54,14 @@ impl State {
     }
 }
 
-/// Told of the keys that were read over the connection and that somebody else has changed since, in the order of the
-/// answers around it; `None` for all of them.
-pub(super) type Listener = Arc<OnceLock<Box<dyn Fn(Option<&str>) + Send + Sync>>>;
+/// Told of the keys that were read over the connection and that somebody else has changed since, before whatever was
+/// asked after the change is answered; `None` when that may be any.
+pub(super) type Listeners = Arc<RwLock<Vec<Box<dyn Fn(Option<&str>) + Send + Sync>>>>;
 
 /// Connects whenever there is no connection, until the last link is dropped.
 pub(super) async fn keep_connected(
     client: Client,
-    listener: Listener,
+    listeners: Listeners,
     rest: Duration,
     state: Weak<watch::Sender<State>>,
     mut changes: watch::Receiver<State>,
@@ -76,7 +76,7 @@ pub(super) async fn keep_connected(
             sleep_until(not_before).await;
         }
         not_before = Instant::now() + rest;
-        let connected = connect(&client, &listener).await;
+        let connected = connect(&client, &listeners).await;
         let Some(state) = state.upgrade() else { return };
         match connected {
             Ok(connection) => {
@@ -93,11 +93,11 @@ pub(super) async fn keep_connected(
     }
 }
 
-async fn connect(client: &Client, listener: &Listener) -> Result<MultiplexedConnection, String> {
-    let listener = Arc::clone(listener);
+async fn connect(client: &Client, listeners: &Listeners) -> Result<MultiplexedConnection, String> {
+    let listeners = Arc::clone(listeners);
     let config = AsyncConnectionConfig::new()
         .set_push_sender(move |push| {
-            tell(&listener, &push);
+            tell(&listeners, &push);
             Ok::<(), Infallible>(())
         })
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
@@ -117,12 +117,17 @@ async fn connect(client: &Client, listener: &Listener) -> Result<MultiplexedConn
     }
 }
 
-fn tell(listener: &Listener, PushInfo { kind, data }: &PushInfo) {
-    let (PushKind::Invalidate, Some(listener)) = (kind, listener.get()) else { return };
-    let Some(Value::Array(keys)) = data.first() else { return listener(None) };
-    for key in keys {
-        // None of the hub's own is anything but text.
-        listener(redis::from_redis_value_ref::<String>(key).ok().as_deref());
+fn tell(listeners: &Listeners, PushInfo { kind, data }: &PushInfo) {
+    if !matches!(kind, PushKind::Invalidate) {
+        return;
+    }
+    // None of the hub's own keys is anything but text. Without a list, the server was emptied.
+    let changed: Vec<Option<String>> = match data.first() {
+        Some(Value::Array(keys)) => keys.iter().map(|key| redis::from_redis_value_ref(key).ok()).collect(),
+        _ => vec![None],
+    };
+    for listener in listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        changed.iter().for_each(|key| listener(key.as_deref()));
     }
 }
 

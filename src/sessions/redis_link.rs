@@ -2,8 +2,8 @@
 //! that is known to be down.
 
 use std::fmt::{self, Display};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use nexus_actors::{HubError, HubResult};
@@ -14,7 +14,7 @@ use redis::{
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::redis_connection::{Listener, Live, Pace, State, is_broken, keep_connected};
+use super::redis_connection::{Listeners, Live, Pace, State, is_broken, keep_connected};
 
 /// Between two tries to connect.
 const REST: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ pub struct RedisLink(Arc<Inner>);
 
 struct Inner {
     state: Arc<watch::Sender<State>>,
-    listener: Listener,
+    listeners: Listeners,
     prefix: String,
     pace: Pace,
 }
@@ -64,21 +64,21 @@ impl RedisLink {
     pub(super) fn start_at(url: &str, prefix: &str, pace: Pace) -> HubResult<Self> {
         let client = open(url).map_err(|_| HubError::Internal(UNUSABLE.to_owned()))?;
         let (state, changes) = watch::channel(State::Connecting);
-        let (state, listener) = (Arc::new(state), Listener::default());
+        let (state, listeners) = (Arc::new(state), Listeners::default());
         tokio::spawn(keep_connected(
             client,
-            Arc::clone(&listener),
+            Arc::clone(&listeners),
             pace.rest,
             Arc::downgrade(&state),
             changes,
         ));
-        Ok(Self(Arc::new(Inner { state, listener, prefix: prefix.to_owned(), pace })))
+        Ok(Self(Arc::new(Inner { state, listeners, prefix: prefix.to_owned(), pace })))
     }
 
-    /// Tells `listener` of the keys that have been read and that another connection has changed since; `None` when that
-    /// may be any. It is told before whatever was asked after the change is answered. There is one listener, the first.
+    /// Has `listener` told, for as long as there is a link, of the keys that were read and that another connection has
+    /// changed since, before whatever was asked after the change is answered; `None` when that may be any.
     pub(super) fn listen(&self, listener: impl Fn(Option<&str>) + Send + Sync + 'static) {
-        let _ = self.0.listener.set(Box::new(listener));
+        self.0.listeners.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
     /// Whether there is a connection, as far as is known without asking.
