@@ -48,7 +48,7 @@ async fn statements(client: &Client, path: &str) -> Vec<String> {
 }
 
 /// How often [`statements_of`] has something done.
-const TRIES: usize = 5;
+const TRIES: usize = 10;
 
 /// The statements of what is done. What the hub does by itself meanwhile is heard as well now and then; of several tries
 /// the one with the fewest statements has nothing of it.
