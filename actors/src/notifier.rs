@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture};
 use tokio::sync::{Notify, SetOnce, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -26,6 +26,9 @@ use crate::store::sessions::{FindEnded, SessionStore};
 
 /// How often it is checked that those connected are still signed in.
 const CHECK: Duration = Duration::from_secs(2);
+/// From one look to the next at least: all instances look when one commits, so that the database would have the more to
+/// do for each commit, the more instances there are. The first look after a quiet time is at once.
+const GATHER: Duration = Duration::from_millis(50);
 /// Notifications handled at a time.
 const BATCH: i64 = 500;
 /// Notifications a connection may lag behind; then it is dropped, and can come back for the rest.
@@ -160,12 +163,14 @@ impl Pushing {
         let mut outage = Outage::of("notifications wait");
         self.prepared.wait().await;
         loop {
+            let begun = Instant::now();
             match self.pass_on().await {
                 Ok(true) => continue,
                 Ok(false) => outage.over(),
                 Err(error) => outage.begun_or_going_on(&error),
             }
             let _ = timeout(self.look_every, self.due.notified()).await;
+            sleep_until(begun + GATHER).await;
         }
     }
 

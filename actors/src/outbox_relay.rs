@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Recipient, Supervised, WrapFuture};
 use tokio::sync::{Notify, SetOnce};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::error::HubResult;
 use crate::mailbox::Mailbox;
@@ -16,6 +16,8 @@ use crate::store::outbox::{OutboxStore, Relay, Relayed};
 
 /// How often the outbox is looked at without being told to: for what other instances left behind.
 const SWEEP: Duration = Duration::from_secs(1);
+/// From one look to the next at least, so that under load each takes much. The first after a quiet time is at once.
+const GATHER: Duration = Duration::from_millis(20);
 /// Messages published at a time.
 const BATCH: i64 = 200;
 
@@ -51,6 +53,7 @@ impl Passing {
         self.prepared.wait().await;
         let mut outage = Outage::of("the outbox waits");
         loop {
+            let begun = Instant::now();
             match self.pass_on().await {
                 // More may wait behind a full batch.
                 Ok(relayed) if relayed.published > 0 && relayed.found >= BATCH as usize => continue,
@@ -58,9 +61,10 @@ impl Passing {
                 Err(error) => outage.begun_or_going_on(&error),
             }
             let _ = timeout(SWEEP, self.filled.notified()).await;
+            sleep_until(begun + GATHER).await;
             if outage.lasts() {
                 // Every commit nudges; a broker that is away need not be asked each time.
-                tokio::time::sleep(SWEEP).await;
+                sleep(SWEEP).await;
             }
         }
     }
