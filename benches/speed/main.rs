@@ -1,6 +1,6 @@
 //! How fast the hub is, next to what PostgreSQL does with the same statements, in one run.
 //!
-//!     scripts/bench [scale=1] [seconds=8] [only=inquir]
+//!     scripts/bench [scale=1] [seconds=8] [only='customers,|inquir']
 //!
 //! At scale 1 the database has 100,000 customers, 300,000 inquiries and 300,000 responses, with 50 CSOs and 5 managers.
 //! Each scenario runs over 1, 32 and 128 connections, after a warm-up, the ceiling of each right after it. The load
@@ -52,7 +52,8 @@ pub struct Bench {
 async fn bench() -> Outcome {
     let (scale, lasting) = (argument("scale", 1), Duration::from_secs(argument("seconds", 8) as u64));
     let only = std::env::args().find_map(|argument| Some(argument.strip_prefix("only=")?.to_owned()));
-    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let wanted =
+        |name: &str| only.as_ref().is_none_or(|only| only.split('|').any(|part| name.contains(part)));
     let mut bench = Bench::start(scale, lasting).await?;
     let mut table = Table::new();
     for scenario in SCENARIOS.iter().filter(|scenario| wanted(scenario.name)) {
