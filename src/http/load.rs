@@ -21,6 +21,8 @@ use super::problem::HttpError;
 const SAMPLE: u64 = 32;
 /// How much of the rate is the newest sample's. One by itself is off by a fifth, as a rule.
 const NEWEST: f64 = 0.3;
+/// What is left of the best rate after a sample that was no better.
+const KEPT: f64 = 0.98;
 /// What may be under way at an endpoint however long it takes: where each request is slow by itself, there is little to
 /// be gained from refusing the next.
 const FEW: usize = 32;
@@ -78,8 +80,10 @@ struct Load {
 struct Busy {
     since: Instant,
     done: u64,
-    /// Done a second, as far as samples have shown. Kept in quiet times, so that the next rush is met by what is known.
+    /// Done a second, as far as samples have shown; none yet at the beginning of a rush.
     rate: Option<f64>,
+    /// What it was at its best. A rush is met by that: it may come after a slow time is over.
+    best: Option<f64>,
 }
 
 /// A request under way, until it is dropped.
@@ -87,7 +91,7 @@ struct UnderWay(Arc<Load>);
 
 impl Default for Load {
     fn default() -> Self {
-        let busy = Mutex::new(Busy { since: Instant::now(), done: 0, rate: None });
+        let busy = Mutex::new(Busy { since: Instant::now(), done: 0, rate: None, best: None });
         Self { under_way: AtomicUsize::new(0), done: AtomicU64::new(0), busy }
     }
 }
@@ -106,13 +110,15 @@ impl Load {
         let (now, done) = (Instant::now(), self.done.load(Ordering::Relaxed));
         let (elapsed, sample) = (now - busy.since, done - busy.done);
         if under_way < FEW / 2 {
-            (busy.since, busy.done) = (now, done);
+            *busy = Busy { since: now, done, rate: None, best: busy.best };
         } else if !elapsed.is_zero() && (sample >= SAMPLE || elapsed >= patience) {
             let newest = sample as f64 / elapsed.as_secs_f64();
             let rate = busy.rate.map_or(newest, |rate| rate + NEWEST * (newest - rate));
-            *busy = Busy { since: now, done, rate: Some(rate) };
+            let best = busy.best.map_or(newest, |best| newest.max(best * KEPT));
+            *busy = Busy { since: now, done, rate: Some(rate), best: Some(best) };
         }
-        under_way >= FEW && busy.rate.is_some_and(|rate| under_way as f64 >= rate * patience.as_secs_f64())
+        let rate = busy.rate.or(busy.best);
+        under_way >= FEW && rate.is_some_and(|rate| under_way as f64 >= rate * patience.as_secs_f64())
     }
 }
 
@@ -184,6 +190,19 @@ mod tests {
         assert!(load.is_too_much_for(PATIENCE));
     }
 
+    /// One of 2,000 a second, then a slow time, then a rush.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_time_that_is_over_is_not_held_against_a_rush() {
+        let load = Arc::<Load>::default();
+        sample(&load, FEW, Duration::from_millis(16)).await;
+        sample(&load, FEW, Duration::from_secs(1)).await;
+        assert!(!load.is_too_much_for(PATIENCE));
+        let mut rush = enter(&load, 97);
+        assert!(!load.is_too_much_for(PATIENCE));
+        rush.extend(enter(&load, 1));
+        assert!(load.is_too_much_for(PATIENCE), "the best is 98 % of what it was");
+    }
+
     /// One that few requests come to is not a slow one.
     #[tokio::test(start_paused = true)]
     async fn quiet_times_show_nothing() {
@@ -198,10 +217,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_sample_is_not_all_that_is_known() {
         let load = Arc::<Load>::default();
-        sample(&load, FEW, Duration::from_millis(16)).await;
-        sample(&load, FEW, Duration::from_secs(1)).await;
+        let _few = enter(&load, FEW / 2);
+        sample(&load, FEW / 2, Duration::from_millis(16)).await;
+        sample(&load, FEW / 2, Duration::from_secs(1)).await;
         // Of 100 and 1.6.
-        let _ones = enter(&load, 70);
+        let _ones = enter(&load, 70 - FEW / 2);
         assert!(!load.is_too_much_for(PATIENCE));
         let _more = enter(&load, 1);
         assert!(load.is_too_much_for(PATIENCE));
