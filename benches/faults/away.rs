@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::rig::figures::Figures;
 use crate::rig::gateway::{Message, Publisher};
-use crate::rig::hub::{Hub, PASSWORD, Person, ready};
+use crate::rig::hub::{PASSWORD, Person};
 use crate::rig::load::{Sent, get, millis, percentile, post, send, slowest};
 use crate::rig::services::{Service, count};
 use crate::rig::{Outcome, until};
@@ -90,11 +90,7 @@ fn message(number: usize) -> Message {
 pub async fn redis(stage: &mut Stage) -> Outcome<Figures> {
     let rounds = stage.either(50, 2_000);
     let place = stage.place().await?;
-    let mut variables = place.variables();
-    variables.push(("NEXUS__RATE_LIMIT__LOGIN_LIMIT", "20".to_owned()));
-    let mut hub = Hub::with(&variables)?;
-    hub.start()?;
-    ready(&hub.base).await?;
+    let hub = place.hub_with(&[("NEXUS__RATE_LIMIT__LOGIN_LIMIT", "20".to_owned())]).await?;
     let admin = Person::admin(&hub.base).await?;
     let manager = admin.make("manager", "grace@example.com").await?;
     let ended = Person::admin(&hub.base).await?;

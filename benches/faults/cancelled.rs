@@ -8,7 +8,7 @@ use rand::Rng;
 use reqwest::Method;
 
 use crate::rig::figures::Figures;
-use crate::rig::hub::{Hub, Person, ready};
+use crate::rig::hub::Person;
 use crate::rig::load::{get, millis, post, slowest};
 use crate::rig::services::count;
 use crate::rig::{Outcome, until};
@@ -26,11 +26,7 @@ pub async fn requests(stage: &mut Stage) -> Outcome<Figures> {
     let mut wired = place.wired();
     wired.open();
     // What is tried here are requests that are carried out.
-    let mut hub = Hub::with(
-        &[wired.place.variables(), vec![("NEXUS__SERVER__SHED_ABOVE", "60s".to_owned())]].concat(),
-    )?;
-    hub.start()?;
-    ready(&hub.base).await?;
+    let hub = wired.place.hub_with(&[("NEXUS__SERVER__SHED_ABOVE", "60s".to_owned())]).await?;
     let admin = Person::admin(&hub.base).await?;
     let one = format!("/customers/{}", made(&admin).await?);
     wired.postgres.slow_down(SLOWER);

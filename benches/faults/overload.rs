@@ -8,7 +8,7 @@ use reqwest::Method;
 
 use crate::rig::Outcome;
 use crate::rig::figures::Figures;
-use crate::rig::hub::{Hub, Person, ready};
+use crate::rig::hub::{Hub, Person};
 use crate::rig::load::{Sent, millis, percentile, send};
 use crate::rig::services::count;
 use crate::stage::{Stage, customer};
@@ -24,11 +24,7 @@ const REFUSED_WITHIN: Duration = Duration::from_millis(50);
 pub async fn sheds(stage: &mut Stage) -> Outcome<Figures> {
     let lasting = stage.seconds(8, 60);
     let place = stage.place().await?;
-    let mut variables = place.variables();
-    variables.push(("NEXUS__ACTORS__MAILBOX_CAPACITY", ADMITTED.to_string()));
-    let mut hub = Hub::with(&variables)?;
-    hub.start()?;
-    ready(&hub.base).await?;
+    let hub = place.hub_with(&[("NEXUS__ACTORS__MAILBOX_CAPACITY", ADMITTED.to_string())]).await?;
     let admin = Person::admin(&hub.base).await?;
     // Memory once everything has been used, with as many as are admitted.
     let (warm, _) = offer(&admin, ADMITTED, Duration::from_secs(3), &hub).await?;

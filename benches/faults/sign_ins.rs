@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::rig::Outcome;
 use crate::rig::figures::Figures;
-use crate::rig::hub::{Hub, PASSWORD, Person, ready};
+use crate::rig::hub::{Hub, PASSWORD, Person};
 use crate::rig::load::{Sent, percentile, send};
 use crate::stage::{Place, Stage};
 
@@ -42,12 +42,11 @@ pub async fn medians(stage: &mut Stage) -> Outcome<Figures> {
 
 /// With one active user and one who is not, and so many failures before an email waits.
 async fn hub(place: &Place, failures: u32) -> Outcome<(Hub, Person)> {
-    let mut variables = place.variables();
-    variables.push(("NEXUS__RATE_LIMIT__LOGIN_FAILURES", failures.to_string()));
-    variables.push(("NEXUS__RATE_LIMIT__LOGIN_FAILURES_BY_ADDRESS", u32::MAX.to_string()));
-    let mut hub = Hub::with(&variables)?;
-    hub.start()?;
-    ready(&hub.base).await?;
+    let limits = [
+        ("NEXUS__RATE_LIMIT__LOGIN_FAILURES", failures.to_string()),
+        ("NEXUS__RATE_LIMIT__LOGIN_FAILURES_BY_ADDRESS", u32::MAX.to_string()),
+    ];
+    let hub = place.hub_with(&limits).await?;
     let admin = Person::admin(&hub.base).await?;
     admin.make("cso", ACTIVE).await?;
     let inactive = admin.make("cso", INACTIVE).await?;

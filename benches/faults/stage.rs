@@ -77,7 +77,12 @@ impl Place {
 
     /// A hub that is ready.
     pub async fn hub(&self) -> Outcome<Hub> {
-        let mut hub = Hub::with(&self.variables())?;
+        self.hub_with(&[]).await
+    }
+
+    /// With these settings, too.
+    pub async fn hub_with(&self, more: &[(&'static str, String)]) -> Outcome<Hub> {
+        let mut hub = Hub::with(&[&self.variables(), more].concat())?;
         hub.start()?;
         ready(&hub.base).await?;
         Ok(hub)

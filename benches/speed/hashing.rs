@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub async fn sign_ins(bench: &Bench) -> Outcome<Note> {
     let own = argon2(bench.lasting)?;
     let sent = wrk::run(&bench.hub.base, &SIGN_IN.script(bench.scale), &[], CONNECTIONS, bench.lasting)?;
-    let rate = sent.requests / sent.seconds;
+    let rate = sent.done() / sent.seconds;
     let idle = reads(bench).await?;
     let (base, script, lasting) = (bench.hub.base.clone(), SIGN_IN.script(bench.scale), bench.lasting);
     let signing_in = thread::spawn(move || {

@@ -2,12 +2,12 @@
 //! number, as it would with a lock or a row that all of them want.
 
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::rig::Outcome;
 use crate::rig::hub::{Hub, ready};
-use crate::rig::services::Service;
 use crate::scenarios::{SCENARIOS, Scenario};
 use crate::table::{Note, Table};
 use crate::wrk::{self, Counted};
@@ -40,13 +40,12 @@ async fn measure(bench: &Bench, hubs: &[&Hub], scenario: &Scenario) -> Outcome<N
     if scenario.uncached {
         bench.services.forget_cached().await?;
     }
-    let before = cpu(bench, hubs)?;
+    let before = bench.cpu(hubs)?;
     let counted = load(bench, hubs, scenario, bench.lasting)?;
-    let after = cpu(bench, hubs)?;
+    let after = bench.cpu(hubs)?;
     data::settled(&bench.services.database_url()).await?;
-    let made: f64 = counted.iter().map(|counted| counted.requests - counted.errors as f64).sum();
-    let rate: f64 =
-        counted.iter().map(|counted| (counted.requests - counted.errors as f64) / counted.seconds).sum();
+    let made: f64 = counted.iter().map(Counted::done).sum();
+    let rate: f64 = counted.iter().map(|counted| counted.done() / counted.seconds).sum();
     let slowest = counted.iter().map(|counted| counted.p99).fold(0.0, f64::max);
     let errors: u64 = counted.iter().map(|counted| counted.errors).sum();
     let [hub, postgres, redis, rabbitmq] = [0, 1, 2, 3].map(|nth| (after[nth] - before[nth]) / made * 1000.0);
@@ -71,12 +70,7 @@ async fn measure(bench: &Bench, hubs: &[&Hub], scenario: &Scenario) -> Outcome<N
 }
 
 /// On all of them at once.
-fn load(
-    bench: &Bench,
-    hubs: &[&Hub],
-    scenario: &Scenario,
-    lasting: std::time::Duration,
-) -> Outcome<Vec<Counted>> {
+fn load(bench: &Bench, hubs: &[&Hub], scenario: &Scenario, lasting: Duration) -> Outcome<Vec<Counted>> {
     let (script, tokens) = (scenario.script(bench.scale), bench.tokens(scenario.who));
     let connections = CONNECTIONS / hubs.len();
     thread::scope(|scope| {
@@ -94,15 +88,4 @@ fn load(
             loads.into_iter().map(|load| load.join().map_err(|_| "a thread panicked".to_owned())?);
         Ok(counted.collect::<Result<Vec<_>, String>>()?)
     })
-}
-
-/// Seconds used so far by the hubs, PostgreSQL, Redis and RabbitMQ.
-fn cpu(bench: &Bench, hubs: &[&Hub]) -> Outcome<[f64; 4]> {
-    let all = hubs.iter().map(|hub| hub.cpu_seconds()).sum::<Option<f64>>();
-    Ok([
-        all.ok_or("no CPU figure")?,
-        bench.services.cpu_seconds(Service::Postgres)?,
-        bench.services.cpu_seconds(Service::Redis)?,
-        bench.services.cpu_seconds(Service::Rabbitmq)?,
-    ])
 }

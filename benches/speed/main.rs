@@ -120,9 +120,9 @@ impl Bench {
         if scenario.uncached {
             self.services.forget_cached().await?;
         }
-        let before = self.cpu()?;
+        let before = self.cpu(&[&self.hub])?;
         let counted = wrk::run(&self.hub.base, &script, &tokens, connections, self.lasting)?;
-        let after = self.cpu()?;
+        let after = self.cpu(&[&self.hub])?;
         let settled = data::settled(&self.services.database_url()).await?;
         let resident = self.hub.resident_bytes().ok_or("no memory figure")?;
         let ceiling = match scenario.ceiling {
@@ -135,7 +135,7 @@ impl Bench {
             }
             None => None,
         };
-        let made = if scenario.flows { counted.flows } else { counted.requests - counted.errors as f64 };
+        let made = if scenario.flows { counted.flows } else { counted.done() };
         let each = |nth: usize| (after[nth] - before[nth]) / made * 1000.0;
         Ok(Row {
             scenario: scenario.name,
@@ -151,12 +151,14 @@ impl Bench {
         })
     }
 
-    /// Seconds used so far by the hub, PostgreSQL and Redis.
-    fn cpu(&self) -> Outcome<[f64; 3]> {
+    /// Seconds used so far by these hubs, PostgreSQL, Redis and RabbitMQ.
+    fn cpu(&self, hubs: &[&Hub]) -> Outcome<[f64; 4]> {
+        let all = hubs.iter().map(|hub| hub.cpu_seconds()).sum::<Option<f64>>();
         Ok([
-            self.hub.cpu_seconds().ok_or("no CPU figure")?,
+            all.ok_or("no CPU figure")?,
             self.services.cpu_seconds(Service::Postgres)?,
             self.services.cpu_seconds(Service::Redis)?,
+            self.services.cpu_seconds(Service::Rabbitmq)?,
         ])
     }
 }

@@ -31,7 +31,7 @@ pub async fn create_inquiries(bench: &Bench) -> Outcome<Note> {
         SCENARIOS.iter().find(|scenario| scenario.name == "create inquiry").ok_or("no scenario")?;
     let (script, tokens) = (scenario.script(bench.scale), bench.tokens(Who::Csos));
     let most = wrk::run(&bench.hub.base, &script, &tokens, CLOSED, bench.lasting)?;
-    let sustainable = most.requests / most.seconds * SUSTAINABLE;
+    let sustainable = most.done() / most.seconds * SUSTAINABLE;
     let people = &bench.csos;
     let (usual, resident) = offer(people, &bench.hub, sustainable, bench.lasting).await?;
     let (over, peak) = offer(people, &bench.hub, sustainable * TIMES, bench.lasting).await?;

@@ -24,6 +24,13 @@ pub struct Counted {
     pub flows: f64,
 }
 
+impl Counted {
+    /// Requests that were answered as they should be.
+    pub fn done(&self) -> f64 {
+        self.requests - self.errors as f64
+    }
+}
+
 /// Sends what `script` has to say over `connections` for `lasting`.
 pub fn run(
     base: &str,
