@@ -142,6 +142,7 @@ pub struct RateLimitSettings {
     pub ttl: Duration,
     pub anonymous_limit: u32,
     pub api_key_limit: u32,
+    pub console_limit: u32,
     pub login_limit: u32,
     #[serde(deserialize_with = "duration")]
     pub login_ttl: Duration,
@@ -329,6 +330,7 @@ impl Settings {
         for (setting, value) in [
             ("RATE_LIMIT_LIMIT", u64::from(self.rate_limit.limit)),
             ("NEXUS__DELIVERY__MAX_ATTEMPTS", u64::from(self.delivery.max_attempts)),
+            ("NEXUS__RATE_LIMIT__CONSOLE_LIMIT", u64::from(self.rate_limit.console_limit)),
             ("NEXUS__RATE_LIMIT__LOGIN_LIMIT", u64::from(self.rate_limit.login_limit)),
             ("NEXUS__RATE_LIMIT__LOGIN_FAILURES", u64::from(self.rate_limit.login_failures)),
             (

@@ -8,6 +8,7 @@ use tokio::time::{self, Instant};
 
 use crate::api_key_desk::ApiKeyDesk;
 use crate::approval_coordinator::{ApprovalCoordinator, ApprovalTimers};
+use crate::approval_watch::ApprovalWatch;
 use crate::assignment_balancer::{AssignmentBalancer, Balance};
 use crate::audit_sealer::AuditSealer;
 use crate::clock::Clock;
@@ -109,6 +110,7 @@ pub struct Hub {
     pub customer_desk: Mailbox<CustomerDesk>,
     pub inquiry_desk: Mailbox<InquiryDesk>,
     pub approval_coordinator: Mailbox<ApprovalCoordinator>,
+    pub approval_watch: Mailbox<ApprovalWatch>,
     pub user_desk: Mailbox<UserDesk>,
     pub intake_desk: Mailbox<IntakeDesk>,
     pub dead_letter_desk: Mailbox<DeadLetterDesk>,
@@ -345,6 +347,14 @@ impl Hub {
             "AuditSealer",
             AuditSealer { audit: audit.clone(), prepared: Arc::clone(&storage.prepared) }
         );
+        let approval_watch = start!(
+            "ApprovalWatch",
+            ApprovalWatch {
+                responses: responses.clone(),
+                prepared: Arc::clone(&storage.prepared),
+                waiting: Arc::default(),
+            }
+        );
         let lines = Lines::default();
         let pushing = Pushing {
             clock: clock.clone(),
@@ -381,6 +391,7 @@ impl Hub {
             customer_desk,
             inquiry_desk,
             approval_coordinator,
+            approval_watch,
             user_desk,
             intake_desk,
             dead_letter_desk,
@@ -427,6 +438,7 @@ impl Hub {
             customer_desk,
             inquiry_desk,
             approval_coordinator,
+            approval_watch,
             user_desk,
             intake_desk,
             dead_letter_desk,

@@ -12,6 +12,7 @@
 //! | [`webhook_desk`], [`webhook_dispatcher`] | endpoints that events are sent to by HTTP |
 //! | [`port`] | what is asked of the edges: a broker, a mail server, calls by HTTP |
 //! | [`digest_mailer`] | what waits for a decision, to those who can decide, by mail |
+//! | [`approval_watch`] | tells who looks at the approval queue that it has changed |
 //! | [`audit_sealer`] | chains the audit trail |
 //! | [`assignment_balancer`] | who gets an inquiry; takes waiting ones up |
 //! | [`hub`] | starts and stops the tree of actors |
@@ -27,6 +28,7 @@
 
 pub mod api_key_desk;
 pub mod approval_coordinator;
+pub mod approval_watch;
 pub mod assignment_balancer;
 pub mod audit_sealer;
 pub mod clock;

@@ -1,5 +1,6 @@
 use actix_web::{HttpResponse, web};
 use nexus_actors::desk::permit_any;
+use nexus_actors::domain::Principal;
 use nexus_actors::domain::audit::AuditEntry;
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
@@ -28,7 +29,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
     ),
     responses((status = 200, body = Page<AuditEntry>), ListProblems))]
 pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
-    permit_any(signed.principal(), Action::ReadAudit)?;
+    let asked = asked(signed.principal(), &query)?;
+    Ok(HttpResponse::Ok().json(state.hub.audit.ask(asked).await?))
+}
+
+/// What a query asks for.
+pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListAudit, HttpError> {
+    permit_any(principal, Action::ReadAudit)?;
     let mut params = query.list(&["entityType", "entityId", "actorId", "from", "to"])?;
     let filter = AuditFilter {
         entity_type: params.one::<EntityType>("entityType").map(|kind| kind.to_string()),
@@ -38,5 +45,5 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
         to: params.time("to")?,
     };
     let page = params.page(Listing::newest(SORTS))?;
-    Ok(HttpResponse::Ok().json(state.hub.audit.ask(ListAudit { filter, page }).await?))
+    Ok(ListAudit { filter, page })
 }

@@ -9,7 +9,7 @@ use nexus_actors::desk::permit_any;
 use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::user::{Availability, Credentials, NewUser, User};
 use nexus_actors::domain::validation::{MAX_NAME, present};
-use nexus_actors::domain::{Checks, Timestamp};
+use nexus_actors::domain::{Caller, Checks, Timestamp};
 use nexus_actors::store::sessions::{NewSession, RotateRefresh, Rotation, find_session};
 use nexus_actors::store::tickets::KeepTicket;
 use nexus_actors::store::users::{FindCredentials, GetCredentials};
@@ -30,7 +30,7 @@ use super::openapi::{
 use super::problem::{HttpError, Problem};
 use super::signed::Signed;
 use super::{HttpState, State};
-use crate::sessions::{Owner, check_password, random_text, random_text_hash};
+use crate::sessions::{Owner, RefreshToken, check_password, random_text, random_text_hash};
 
 /// One text for unknown email, wrong password and inactive user: none can be told from another.
 const REFUSED: HttpError = HttpError::Unauthenticated("Email or password is wrong.");
@@ -90,7 +90,7 @@ pub struct TokenPair {
     pub user: User,
 }
 
-#[derive(Clone, Deserialize, ToSchema)]
+#[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProfileChange {
     #[serde(default, deserialize_with = "present")]
@@ -139,15 +139,32 @@ pub async fn register(state: State, signed: Signed, body: Body) -> Result<HttpRe
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", request_body = SignIn,
     responses((status = 200, body = TokenPair), SignInProblems, BodyProblems))]
 pub async fn login(request: HttpRequest, state: State, body: Body) -> Result<HttpResponse, HttpError> {
-    let sign_in: SignIn = body.parse()?;
-    throttle(&state, &request, &sign_in.email).await?;
-    let attempt = Attempt::begin(&state, &request, &sign_in.email).await?;
-    let outcome = match start_session(&state, &request, &sign_in).await {
+    let opened = open_session(&state, &request, &body.parse()?).await?;
+    pair(&state, opened.user, opened.session_id, opened.refresh.as_str(), opened.at)
+}
+
+/// A session that has just begun.
+pub(super) struct Opened {
+    pub user: User,
+    pub session_id: Uuid,
+    refresh: RefreshToken,
+    at: Timestamp,
+}
+
+/// Signs in: the one way to a session, by the API and in the console, under the same limits.
+pub(super) async fn open_session(
+    state: &HttpState,
+    request: &HttpRequest,
+    sign_in: &SignIn,
+) -> Result<Opened, HttpError> {
+    throttle(state, request, &sign_in.email).await?;
+    let attempt = Attempt::begin(state, request, &sign_in.email).await?;
+    let outcome = match start_session(state, request, sign_in).await {
         // The password, the user or the codes left to use changed meanwhile; how they are now decides.
-        Err(HttpError::Hub(HubError::Contended)) => start_session(&state, &request, &sign_in).await,
+        Err(HttpError::Hub(HubError::Contended)) => start_session(state, request, sign_in).await,
         outcome => outcome,
     };
-    attempt.end(&state, &outcome).await;
+    attempt.end(state, &outcome).await;
     outcome
 }
 
@@ -155,7 +172,7 @@ async fn start_session(
     state: &HttpState,
     request: &HttpRequest,
     sign_in: &SignIn,
-) -> Result<HttpResponse, HttpError> {
+) -> Result<Opened, HttpError> {
     // Nobody's email has a NUL. Leaving it out would let one user be tried under any number of throttled names.
     let found = if sign_in.email.contains('\0') {
         None
@@ -186,7 +203,7 @@ async fn start_session(
     let request_id = RequestId::of(request).to_string();
     let start = StartSession { session, request_id, verified: password_hash, rehashed, second_factor };
     state.hub.user_desk.ask(start).await?;
-    pair(state, user, session_id, refresh.as_str(), now)
+    Ok(Opened { user, session_id, refresh, at: now })
 }
 
 /// Exchanges a refresh token for a new pair. The token is spent; using it again ends the session, unless it is
@@ -222,7 +239,7 @@ pub async fn refresh(request: HttpRequest, state: State, body: Body) -> Result<H
     match state.refresh_tokens.rotate(rotate).await? {
         Rotation::Rotated => pair(&state, user, session_id, successor.as_str(), now),
         Rotation::Reused => {
-            end(&state, &request, user.id, Ending::Reused(session_id)).await?;
+            end_sessions(&state, &request, user.id, Ending::Reused(session_id)).await?;
             // The session's row is what counts; this only spares Redis a look.
             if let Err(error) = state.refresh_tokens.end(session_id).await {
                 tracing::warn!(%error, "the tokens of an ended session stay until they expire");
@@ -246,7 +263,7 @@ pub async fn logout(
     let sign_out: SignOut = body.parse_or_default()?;
     let principal = signed.principal();
     let which = if sign_out.all { Ending::All } else { Ending::One(principal.session_id) };
-    end(&state, &request, principal.user_id, which).await?;
+    end_sessions(&state, &request, principal.user_id, which).await?;
     Ok(never_stored(HttpResponse::NoContent().finish()))
 }
 
@@ -291,30 +308,36 @@ pub async fn profile(request: HttpRequest, signed: Signed) -> HttpResponse {
         (status = 412, body = Problem, content_type = "application/problem+json"),
         CommonProblems, BodyProblems))]
 pub async fn change_profile(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
-    let change: ProfileChange = body.parse()?;
+    let change = checked_profile(&state, signed.caller, &signed.user, body.parse()?).await?;
+    Ok(changed(&state.hub.user_desk.ask(change).await?))
+}
+
+/// What `wanted` asks to change, once the current password has been shown where that is needed.
+pub(super) async fn checked_profile(
+    state: &HttpState,
+    caller: Caller,
+    user: &User,
+    wanted: ProfileChange,
+) -> Result<ChangeProfile, HttpError> {
     let mut checks = Checks::new();
-    let user = &signed.user;
-    let first_name = change.first_name.map(|name| checks.line("/firstName", &name, MAX_NAME));
-    let last_name = change.last_name.map(|name| checks.line("/lastName", &name, MAX_NAME));
-    if let Some(password) = &change.new_password {
+    let first_name = wanted.first_name.map(|name| checks.line("/firstName", &name, MAX_NAME));
+    let last_name = wanted.last_name.map(|name| checks.line("/lastName", &name, MAX_NAME));
+    if let Some(password) = &wanted.new_password {
         let owner = Owner { email: &user.email, first_name: &user.first_name, last_name: &user.last_name };
         check_password(&mut checks, "/newPassword", password, owner);
-        if change.current_password.is_none() {
+        if wanted.current_password.is_none() {
             checks.fail("/currentPassword", "required", "must be given to set a new password");
         }
     }
     checks.finish(()).map_err(HubError::Invalid)?;
-    let new_password_hash = match (change.new_password, change.current_password) {
+    let new_password_hash = match (wanted.new_password, wanted.current_password) {
         (Some(new), Some(current)) => {
-            verify_current(&state, user.id, current).await?;
+            verify_current(state, user.id, current).await?;
             Some(state.passwords.hash(new).await?)
         }
         _ => None,
     };
-    let availability = change.availability;
-    let change =
-        ChangeProfile { caller: signed.caller, first_name, last_name, availability, new_password_hash };
-    Ok(changed(&state.hub.user_desk.ask(change).await?))
+    Ok(ChangeProfile { caller, first_name, last_name, availability: wanted.availability, new_password_hash })
 }
 
 async fn verify_current(state: &HttpState, user_id: Uuid, password: String) -> Result<(), HttpError> {
@@ -330,7 +353,7 @@ async fn verify_current(state: &HttpState, user_id: Uuid, password: String) -> R
     }
 }
 
-async fn end(
+pub(super) async fn end_sessions(
     state: &HttpState,
     request: &HttpRequest,
     user_id: Uuid,

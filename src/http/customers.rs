@@ -2,6 +2,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use nexus_actors::HubError;
 use nexus_actors::customer_desk::{AssignCustomer, CreateCustomer, DeleteCustomer, ReplaceCustomer};
 use nexus_actors::desk::permit;
+use nexus_actors::domain::Principal;
 use nexus_actors::domain::customer::{Customer, CustomerInput};
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
@@ -52,19 +53,25 @@ pub struct CustomerAssignee {
     ),
     responses((status = 200, body = Page<Customer>), ListProblems))]
 pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
-    let visible_to = list_scope(signed.principal(), Action::ReadCustomer)
+    let asked = asked(signed.principal(), &query)?;
+    Ok(HttpResponse::Ok().json(state.hub.customers.ask(asked).await?))
+}
+
+/// What a query asks for, as far as the caller may see it.
+pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListCustomers, HttpError> {
+    let visible_to = list_scope(principal, Action::ReadCustomer)
         .map_err(|_| HubError::Forbidden("Your role may not do this."))?;
     let mut params = query.list(&["q", "status", "assignedTo", "createdFrom", "createdTo"])?;
     let filter = CustomerFilter {
         q: params.text("q").filter(|q| !q.trim().is_empty()),
         status: params.one("status"),
-        assigned_to: params.assignee("assignedTo", signed.principal())?,
+        assigned_to: params.assignee("assignedTo", principal)?,
         created_from: params.time("createdFrom")?,
         created_to: params.time("createdTo")?,
         visible_to,
     };
     let page = params.page(Listing::newest(SORTS))?;
-    Ok(HttpResponse::Ok().json(state.hub.customers.ask(ListCustomers { filter, page }).await?))
+    Ok(ListCustomers { filter, page })
 }
 
 /// Creates a customer.

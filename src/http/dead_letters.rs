@@ -2,6 +2,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use nexus_actors::HubError;
 use nexus_actors::dead_letter_desk::{SettleDeadLetter, Verdict};
 use nexus_actors::desk::permit_any;
+use nexus_actors::domain::Principal;
 use nexus_actors::domain::dead_letter::{BuriedMessage, DeadLetter};
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
@@ -31,11 +32,17 @@ pub fn routes(config: &mut web::ServiceConfig) {
     params(Paging, ("status" = Option<nexus_actors::domain::dead_letter::DeadLetterStatus>, Query)),
     responses((status = 200, body = Page<DeadLetter>), ListProblems))]
 pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
-    permit_any(signed.principal(), Action::ManageDeadLetters)?;
+    let asked = asked(signed.principal(), &query)?;
+    Ok(HttpResponse::Ok().json(state.hub.dead_letters.ask(asked).await?))
+}
+
+/// What a query asks for.
+pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListDeadLetters, HttpError> {
+    permit_any(principal, Action::ManageDeadLetters)?;
     let mut params = query.list(&["status"])?;
     let status = params.one("status");
     let page = params.page(Listing::newest(SORTS))?;
-    Ok(HttpResponse::Ok().json(state.hub.dead_letters.ask(ListDeadLetters { status, page }).await?))
+    Ok(ListDeadLetters { status, page })
 }
 
 /// One of them, with its body.

@@ -142,7 +142,7 @@ fn finish<B: MessageBody + 'static>(
     response
 }
 
-/// What Helmet sets. The API serves no pages, so its policy allows nothing; Swagger UI brings its own.
+/// What Helmet sets. The API serves no pages, so its policy allows nothing; Swagger UI has one of its own.
 fn secure<B>(response: &mut ServiceResponse<B>) {
     const SET: &[(&str, &str)] = &[
         ("x-content-type-options", "nosniff"),
@@ -159,11 +159,15 @@ fn secure<B>(response: &mut ServiceResponse<B>) {
     let production =
         response.request().app_data::<State>().is_some_and(|state| state.settings.is_production());
     let headers = response.headers_mut();
-    for (name, value) in SET {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
     let policy = if docs { DOCS_POLICY } else { API_POLICY };
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    let set = SET.iter().chain(std::iter::once(&("content-security-policy", policy)));
+    for (name, value) in set {
+        let name = HeaderName::from_static(name);
+        // The console's pages bring their own.
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
     if production {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,

@@ -102,7 +102,7 @@ async fn with_ticket(state: &HttpState, path: &str, ticket: &str) -> Result<Sign
 }
 
 /// Whoever is signed in with this session, as they are now.
-async fn in_session(
+pub(super) async fn in_session(
     state: &HttpState,
     id: Uuid,
     user_id: Option<Uuid>,
@@ -115,7 +115,7 @@ async fn in_session(
 }
 
 /// The one place where a principal is made.
-fn signed_in(state: &HttpState, path: &str, (user, session_id): (User, Uuid)) -> SignedIn {
+pub(super) fn signed_in(state: &HttpState, path: &str, (user, session_id): (User, Uuid)) -> SignedIn {
     let must_enrol = !user.totp_enabled && state.settings.auth.totp_required_for.contains(&user.role);
     if must_enrol && !ENROLMENT.contains(&path) {
         return SignedIn::MustEnrol(user.id);
@@ -128,6 +128,17 @@ async fn program(state: &HttpState, key: &str) -> Result<SignedIn, HttpError> {
     let use_key = UseApiKey { key_hash: random_text_hash(key), now: state.hub.clock.now() };
     let found = state.hub.api_keys.ask(use_key).await?;
     found.map(SignedIn::Program).ok_or(HttpError::Unauthenticated("The API key is not valid."))
+}
+
+/// As [`count`], for the console, where every page and every part of one is a request.
+pub(super) async fn count_page(state: &HttpState, signed_in: &SignedIn, address: IpAddr) -> Decision {
+    let limits = &state.settings.rate_limit;
+    let key = match signed_in {
+        SignedIn::User { principal, .. } => format!("console:user:{}", principal.user_id),
+        SignedIn::MustEnrol(user_id) => format!("console:user:{user_id}"),
+        SignedIn::Program(_) | SignedIn::Nobody | SignedIn::Failed(_) => format!("console:address:{address}"),
+    };
+    state.limiter.check(&key, limits.console_limit, limits.ttl, state.hub.clock.now()).await
 }
 
 async fn count(state: &HttpState, signed_in: &SignedIn, address: IpAddr) -> Decision {
@@ -167,7 +178,7 @@ fn seconds(duration: Duration) -> u64 {
 }
 
 /// The peer's address, or what a trusted proxy says: the last hop that is not itself a trusted proxy.
-fn client_address(state: &HttpState, request: &ServiceRequest) -> IpAddr {
+pub(super) fn client_address(state: &HttpState, request: &ServiceRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
     if !state.trusted_proxies.contains(&peer) {
         return peer;

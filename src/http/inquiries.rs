@@ -85,6 +85,12 @@ impl InquiryAssignee {
     ),
     responses((status = 200, body = Page<Inquiry>), ListProblems))]
 pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
+    let asked = asked(signed.principal(), &query)?;
+    Ok(HttpResponse::Ok().json(state.hub.inquiries.ask(asked).await?))
+}
+
+/// What a query asks for.
+pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListInquiries, HttpError> {
     let mut params = query.list(&[
         "q",
         "status",
@@ -103,12 +109,12 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
         category: params.text("category"),
         channel: params.text("channel"),
         customer_id: params.id("customerId")?,
-        assigned_to: params.assignee("assignedTo", signed.principal())?,
+        assigned_to: params.assignee("assignedTo", principal)?,
         created_from: params.time("createdFrom")?,
         created_to: params.time("createdTo")?,
     };
     let page = params.page(Listing::newest(SORTS))?;
-    Ok(HttpResponse::Ok().json(state.hub.inquiries.ask(ListInquiries { filter, page }).await?))
+    Ok(ListInquiries { filter, page })
 }
 
 /// Takes an inquiry in and assigns it, if any CSO has room.
@@ -219,7 +225,12 @@ pub async fn assignments(
     Ok(HttpResponse::Ok().json(state.hub.inquiries.ask(ListAssignments { inquiry_id: id.0, page }).await?))
 }
 
-async fn visible(state: &HttpState, principal: &Principal, id: Uuid) -> Result<Inquiry, HttpError> {
+/// The inquiry, for who may see it.
+pub(super) async fn visible(
+    state: &HttpState,
+    principal: &Principal,
+    id: Uuid,
+) -> Result<Inquiry, HttpError> {
     let inquiry = state.hub.inquiries.ask(GetInquiry(id)).await?;
     Ok(permit(principal, Action::ReadInquiry, EntityType::Inquiry, inquiry)?)
 }

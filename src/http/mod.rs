@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod conditional;
 pub mod connection;
+mod console;
 mod customers;
 mod dead_letters;
 mod deliveries;
@@ -123,6 +124,7 @@ pub fn application(
                 .configure(stats::routes)
                 .default_service(web::to(not_found)),
         )
+        .configure(console::routes)
         .default_service(web::to(not_found))
 }
 

@@ -1,6 +1,6 @@
 //! The notifications of whoever is signed in, as they happen: by Server-Sent Events and by WebSocket.
 
-mod feed;
+pub(super) mod feed;
 mod frames;
 mod socket;
 

@@ -61,6 +61,11 @@ pub struct Params {
 }
 
 impl Query {
+    /// Of names and values that need no further check.
+    pub(super) fn of(query: String) -> Self {
+        Self(query)
+    }
+
     /// One parameter, as text.
     pub fn value(&self, name: &str) -> Result<Option<String>, HttpError> {
         Ok(decode(&self.0)?.into_iter().find_map(|(one, value)| (one == name).then_some(value)))

@@ -2,6 +2,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use nexus_actors::HubError;
 use nexus_actors::approval_coordinator::{AdvanceResponse, DraftResponse, Step};
 use nexus_actors::desk::permit;
+use nexus_actors::domain::Principal;
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
 use nexus_actors::domain::policy::{Action, list_scope};
@@ -47,7 +48,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
     ),
     responses((status = 200, body = Page<Response>), ListProblems))]
 pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
-    let visible_to = list_scope(signed.principal(), Action::ReadResponse)
+    let asked = asked(signed.principal(), &query)?;
+    Ok(HttpResponse::Ok().json(state.hub.responses.ask(asked).await?))
+}
+
+/// What a query asks for, as far as the caller may see it.
+pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListResponses, HttpError> {
+    let visible_to = list_scope(principal, Action::ReadResponse)
         .map_err(|_| HubError::Forbidden("Your role may not do this."))?;
     let mut params = query.list(&["status", "inquiryId", "respondedBy", "approvedBy"])?;
     let filter = ResponseFilter {
@@ -58,7 +65,7 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
         visible_to,
     };
     let page = params.page(Listing::newest(SORTS))?;
-    Ok(HttpResponse::Ok().json(state.hub.responses.ask(ListResponses { filter, page }).await?))
+    Ok(ListResponses { filter, page })
 }
 
 /// Drafts a reply to an inquiry.

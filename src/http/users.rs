@@ -1,6 +1,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use nexus_actors::HubError;
 use nexus_actors::desk::{permit, permit_any};
+use nexus_actors::domain::Principal;
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
 use nexus_actors::domain::policy::Action;
@@ -35,11 +36,17 @@ pub fn routes(config: &mut web::ServiceConfig) {
     ),
     responses((status = 200, body = Page<User>), ListProblems))]
 pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
-    permit_any(signed.principal(), Action::ReadUsers)?;
+    let asked = asked(signed.principal(), &query)?;
+    Ok(HttpResponse::Ok().json(state.hub.users.ask(asked).await?))
+}
+
+/// What a query asks for.
+pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListUsers, HttpError> {
+    permit_any(principal, Action::ReadUsers)?;
     let mut params = query.list(&["role", "isActive"])?;
     let filter = UserFilter { role: params.one("role"), is_active: params.flag("isActive")? };
     let page = params.page(Listing::newest(SORTS))?;
-    Ok(HttpResponse::Ok().json(state.hub.users.ask(ListUsers { filter, page }).await?))
+    Ok(ListUsers { filter, page })
 }
 
 /// Reads one user.

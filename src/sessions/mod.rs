@@ -21,6 +21,7 @@
 
 mod api_keys;
 mod authenticators;
+mod browser;
 mod cache;
 mod limits;
 mod lockout;

@@ -57,6 +57,7 @@ const ACTORS: &[Provoke] = panic_of_each!(
     customer_desk,
     inquiry_desk,
     approval_coordinator,
+    approval_watch,
     user_desk,
     intake_desk,
     dead_letter_desk,

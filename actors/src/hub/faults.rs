@@ -16,6 +16,7 @@ crate::panics_on_demand!(
     CustomerDesk,
     InquiryDesk,
     ApprovalCoordinator,
+    ApprovalWatch,
     UserDesk,
     Housekeeper,
     AuditSealer,

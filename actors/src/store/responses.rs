@@ -107,6 +107,31 @@ impl Handler<FindResponses> for ResponseStore {
     }
 }
 
+/// What waits for a decision, at a glance. Whatever joins or leaves the queue, or changes in it, makes another of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApprovalQueue {
+    pub length: i64,
+    pub last_change: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "HubResult<ApprovalQueue>")]
+pub struct ReadApprovalQueue;
+
+impl Handler<ReadApprovalQueue> for ResponseStore {
+    type Result = ResponseFuture<HubResult<ApprovalQueue>>;
+
+    fn handle(&mut self, _: ReadApprovalQueue, _: &mut Self::Context) -> Self::Result {
+        const SQL: &str = "select count(*) as length, max(updated_at) as last_change from responses where status = 'pending_approval'";
+        let db = self.storage.db.clone();
+        Box::pin(async move {
+            let (length, last_change) =
+                read!(&db, |pool| query_as(SQL).fetch_one(pool).await).map_err(failed)?;
+            Ok(ApprovalQueue { length, last_change })
+        })
+    }
+}
+
 /// Which responses wait for a decision, and for a timer.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest};
 use nexus_actors::domain::Timestamp;
 use nexus_actors::domain::customer::email_key;
 
@@ -65,7 +65,7 @@ impl Attempt {
         }
     }
 
-    pub(super) async fn end(self, state: &HttpState, outcome: &Result<HttpResponse, HttpError>) {
+    pub(super) async fn end<T>(self, state: &HttpState, outcome: &Result<T, HttpError>) {
         match outcome {
             // Without a code nothing was guessed: clients ask for one when they know that it takes one.
             Err(HttpError::Unauthenticated(_) | HttpError::SecondFactorRefused) => return,

@@ -1,0 +1,117 @@
+//! What a list is asked for in its address, and the list as a file.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures_util::stream;
+use nexus_actors::domain::page::{Cursor, MAX_LIMIT, Page, PageRequest};
+use nexus_actors::{HubError, HubResult};
+
+use crate::http::problem::HttpError;
+use crate::http::query::Query;
+
+/// The parameters of a list, as the API has them. What a form sends empty is as if it had not been there.
+#[derive(Debug)]
+pub struct ListQuery {
+    pairs: Vec<(String, String)>,
+}
+
+impl ListQuery {
+    /// As the API reads it.
+    pub fn query(&self) -> Query {
+        Query::of(encoded(self.pairs.iter()))
+    }
+
+    /// The same and one more, unless that is there.
+    pub fn query_with(&self, name: &str, value: &str) -> Query {
+        let more = (name.to_owned(), value.to_owned());
+        let missing = self.value(name).is_empty().then_some(&more);
+        Query::of(encoded(self.pairs.iter().chain(missing)))
+    }
+
+    /// What the list's form shows.
+    pub fn value(&self, name: &str) -> &str {
+        self.pairs.iter().find(|(one, _)| one == name).map_or("", |(_, value)| value)
+    }
+
+    /// Everything but the page, for links.
+    pub fn filters(&self) -> String {
+        encoded(self.pairs.iter().filter(|(name, _)| name != "page"))
+    }
+}
+
+fn encoded<'a>(pairs: impl Iterator<Item = &'a (String, String)>) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+impl FromRequest for ListQuery {
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let pairs = url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned();
+        ready(Ok(Self { pairs: pairs.filter(|(_, value)| !value.is_empty()).collect() }))
+    }
+}
+
+/// All of a list for a spreadsheet (RFC 4180), read and sent page by page. What goes wrong on the way ends it.
+pub fn csv<T: 'static>(
+    name: &str,
+    columns: &'static [&'static str],
+    first: PageRequest,
+    read: impl AsyncFn(PageRequest) -> HubResult<Page<T>> + 'static,
+    row: impl Fn(&T) -> Vec<String> + 'static,
+) -> HttpResponse {
+    let first = PageRequest { limit: MAX_LIMIT, page: 1, after: None, ..first };
+    let pages = stream::unfold((Some(first), true, read, row), async move |(next, is_first, read, row)| {
+        let request = next?;
+        match read(request.clone()).await {
+            Ok(page) => {
+                let written = written(is_first.then_some(columns), page.data.iter().map(&row));
+                let next = page.meta.next_cursor.as_deref().and_then(Cursor::decode).map(|cursor| {
+                    PageRequest { page: cursor.page, after: Some((cursor.value, cursor.id)), ..request }
+                });
+                Some((Ok::<_, HubError>(web::Bytes::from(written)), (next, false, read, row)))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a list could not be exported whole");
+                Some((Err(error), (None, false, read, row)))
+            }
+        }
+    });
+    HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")))
+        .streaming(pages)
+}
+
+fn written(columns: Option<&[&str]>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    // Writing to memory does not fail, and all rows have the same length.
+    let lines = columns.into_iter().map(|columns| columns.iter().map(|name| (*name).to_owned()).collect());
+    for line in lines.chain(rows.map(|row| row.into_iter().map(harmless).collect::<Vec<_>>())) {
+        if let Err(error) = writer.write_record(&line) {
+            tracing::error!(%error, "a line of a CSV file could not be written");
+        }
+    }
+    writer.into_inner().unwrap_or_default()
+}
+
+/// A spreadsheet would run a text that begins like a formula, and customers write such texts (CWE-1236).
+fn harmless(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_cannot_write_a_formula_and_lines_end_where_rows_do() {
+        let rows = [vec!["=1+1".to_owned(), "a \"b\",\nc".to_owned()], vec!["-".to_owned(), "d".to_owned()]];
+        let text = String::from_utf8(written(Some(&["x", "y"]), rows.into_iter())).unwrap();
+        assert_eq!(text, "x,y\r\n'=1+1,\"a \"\"b\"\",\nc\"\r\n'-,d\r\n");
+    }
+}

@@ -1,0 +1,88 @@
+//! Who has how much to do.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use nexus_actors::HubResult;
+use nexus_actors::domain::page::SortOrder;
+use nexus_actors::domain::policy::Action;
+use nexus_actors::domain::stats::{CsoLoad, StatsRange};
+use nexus_actors::domain::user::{Role, User};
+use nexus_actors::store::stats::ReadStats;
+use nexus_actors::store::users::{ListUsers, UserFilter};
+
+use super::layout::{self, Place};
+use super::queue::first;
+use super::visitor::Visitor;
+use super::{inquiries, parts};
+use crate::http::problem::HttpError;
+use crate::http::{HttpState, State};
+
+pub fn routes(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/team").get(page));
+}
+
+async fn page(state: State, visitor: Visitor) -> Result<HttpResponse, HttpError> {
+    visitor.must(Action::AssignInquiry)?;
+    let range = StatsRange::usual(visitor.now);
+    let stats = state.hub.stats.ask(ReadStats { of: None, range, now: visitor.now }).await?;
+    let title = visitor.t("nav-team");
+    let body = html! {
+        h1 { (title) }
+        p { (visitor.t("team-what")) }
+        p { a href={ "/inquiries?assignedTo=none&status=" (inquiries::OPEN) } { (visitor.t("team-unassigned")) } }
+        (table(&visitor, &stats.csos))
+    };
+    Ok(layout::page(&visitor, Place::Team, &title, body))
+}
+
+/// Whom work can be given to.
+pub async fn members(state: &HttpState, visitor: &Visitor) -> HubResult<Vec<User>> {
+    if !visitor.may(Action::ReadUsers) {
+        return Ok(Vec::new());
+    }
+    let filter = UserFilter { role: Some(Role::Cso), is_active: Some(true) };
+    let mut members =
+        state.hub.users.ask(ListUsers { filter, page: first(100, "createdAt", SortOrder::Asc) }).await?;
+    members.data.sort_by_key(super::names::full_name);
+    Ok(members.data)
+}
+
+fn table(visitor: &Visitor, csos: &[CsoLoad]) -> Markup {
+    html! {
+        @if csos.is_empty() { p.card { (visitor.t("team-empty")) } } @else {
+            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-team")) {
+                table {
+                    thead { tr {
+                        th scope="col" { (visitor.t("name")) }
+                        th scope="col" { (visitor.t("availability")) }
+                        th scope="col" { (visitor.t("load")) }
+                        th.number scope="col" { (visitor.t("team-throughput")) }
+                        th.number scope="col" { (visitor.t("team-answered")) }
+                    } }
+                    tbody data-walk { @for cso in csos { (row(visitor, cso)) } }
+                }
+            }
+        }
+    }
+}
+
+fn row(visitor: &Visitor, cso: &CsoLoad) -> Markup {
+    let name = format!("{} {}", cso.first_name, cso.last_name);
+    let link = format!("/inquiries?assignedTo={}&status={}", cso.user_id, inquiries::OPEN);
+    html! {
+        tr {
+            td { a href=(link) { (name) } }
+            td { (parts::availability(visitor, cso.availability)) }
+            td {
+                span.row {
+                    meter min="0" max=(cso.max_open_inquiries.max(1)) value=(cso.open_inquiries) aria-label=(name) {}
+                    (visitor.with("load-of", &[
+                        ("open", cso.open_inquiries.into()), ("most", cso.max_open_inquiries.into()),
+                    ]))
+                }
+            }
+            td.number { (cso.throughput) }
+            td.number { (cso.answered) }
+        }
+    }
+}
