@@ -160,8 +160,7 @@ fn secure<B>(response: &mut ServiceResponse<B>) {
         response.request().app_data::<State>().is_some_and(|state| state.settings.is_production());
     let headers = response.headers_mut();
     let policy = if docs { DOCS_POLICY } else { API_POLICY };
-    let set = SET.iter().chain(std::iter::once(&("content-security-policy", policy)));
-    for (name, value) in set {
+    for (name, value) in SET.iter().copied().chain([("content-security-policy", policy)]) {
         let name = HeaderName::from_static(name);
         // The console's pages bring their own.
         if !headers.contains_key(&name) {

@@ -2,14 +2,14 @@
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use nexus_actors::HubResult;
 use nexus_actors::domain::inquiry::{ConversationMessage, Direction, Inquiry};
 use nexus_actors::domain::page::{MAX_LIMIT, SortOrder};
-use nexus_actors::domain::policy::Action;
+use nexus_actors::domain::policy::{Action, list_scope};
 use nexus_actors::domain::response::{HistoryAction, HistoryEntry, Response, ResponseStatus};
 use nexus_actors::new_id;
 use nexus_actors::store::inquiries::{ListAssignments, ListMessages};
 use nexus_actors::store::responses::{ListHistory, ListResponses, ResponseFilter};
+use nexus_actors::{HubError, HubResult};
 use uuid::Uuid;
 
 use super::layout::{self, Place};
@@ -105,13 +105,9 @@ pub fn rejected(history: &[HistoryEntry]) -> Option<(&HistoryEntry, &str)> {
     Some((rejection, written.message.as_deref()?))
 }
 
-async fn visible_replies(
-    state: &HttpState,
-    visitor: &Visitor,
-    inquiry_id: Uuid,
-) -> Result<Vec<Response>, HttpError> {
-    let visible_to = nexus_actors::domain::policy::list_scope(visitor.principal(), Action::ReadResponse)
-        .unwrap_or(Some(visitor.user.id));
+async fn visible_replies(state: &HttpState, visitor: &Visitor, inquiry_id: Uuid) -> HubResult<Vec<Response>> {
+    let forbidden = |_| HubError::Forbidden("Your role may not do this.");
+    let visible_to = list_scope(visitor.principal(), Action::ReadResponse).map_err(forbidden)?;
     let filter = ResponseFilter { inquiry_id: Some(inquiry_id), visible_to, ..ResponseFilter::default() };
     let page = first(MAX_LIMIT, "createdAt", SortOrder::Desc);
     Ok(state.hub.responses.ask(ListResponses { filter, page }).await?.data)

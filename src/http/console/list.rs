@@ -24,13 +24,6 @@ impl ListQuery {
         Query::of(encoded(self.pairs.iter()))
     }
 
-    /// The same and one more, unless that is there.
-    pub fn query_with(&self, name: &str, value: &str) -> Query {
-        let more = (name.to_owned(), value.to_owned());
-        let missing = self.value(name).is_empty().then_some(&more);
-        Query::of(encoded(self.pairs.iter().chain(missing)))
-    }
-
     /// What the list's form shows.
     pub fn value(&self, name: &str) -> &str {
         self.pairs.iter().find(|(one, _)| one == name).map_or("", |(_, value)| value)

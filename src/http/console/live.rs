@@ -52,7 +52,7 @@ fn told(
     waiting: Option<watch::Receiver<ApprovalQueue>>,
 ) -> impl Stream<Item = Result<web::Bytes, Infallible>> {
     let begin = stream::iter([Ok(web::Bytes::from(event("changed", "")))]);
-    let rest = stream::unfold((feed, waiting), async move |(mut feed, mut waiting)| {
+    let rest = stream::unfold((feed, waiting), move |(mut feed, mut waiting)| async move {
         let text = tokio::select! {
             item = feed.next() => match item {
                 Item::Heartbeat => ": heartbeat\n\n".to_owned(),

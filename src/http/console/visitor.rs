@@ -23,8 +23,6 @@ pub struct Visitor {
     pub prefs: Prefs,
     /// For every form.
     pub form_token: String,
-    /// Path and query of the page.
-    pub here: String,
     pub now: Timestamp,
 }
 
@@ -72,7 +70,6 @@ impl FromRequest for Visitor {
                 caller,
                 user,
                 prefs: Prefs::of(request),
-                here: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
                 now: state.hub.clock.now(),
             })
         }))
