@@ -59,7 +59,7 @@ pub async fn load(settings: &Settings) -> Result<(), Box<dyn Error>> {
     println!("Everyone signs in with the password {password} (not shown again):\n");
     println!("{}", sign_ins(&loaded.staff));
     let (host, port) = (&settings.server.host, settings.server.port);
-    println!("Run `nexus-hub` and sign in at http://{host}:{port}, by POST /api/v1/auth/login.");
+    println!("Run `nexus-hub` and sign in at http://{host}:{port}/, or by POST /api/v1/auth/login.");
     Ok(())
 }
 

@@ -24,8 +24,16 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Where a ticket counts.
 const STREAMS: [&str; 2] = ["/api/v1/events", "/api/v1/ws"];
 /// What is open to whoever has yet to set up the second factor that their role takes.
-const ENROLMENT: [&str; 4] =
-    ["/api/v1/auth/profile", "/api/v1/auth/logout", "/api/v1/auth/totp", "/api/v1/auth/totp/confirm"];
+const ENROLMENT: [&str; 8] = [
+    "/api/v1/auth/profile",
+    "/api/v1/auth/logout",
+    "/api/v1/auth/totp",
+    "/api/v1/auth/totp/confirm",
+    "/account/second-factor",
+    "/account/second-factor/begin",
+    "/account/second-factor/confirm",
+    "/sign-out",
+];
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address, in the request's extensions.

@@ -27,7 +27,7 @@ const KEPT: f64 = 0.98;
 /// be gained from refusing the next.
 const FEW: usize = 32;
 /// Hashing passwords has a queue of its own.
-const HASHING: &str = "/api/v1/auth/";
+const HASHING: [&str; 3] = ["/api/v1/auth/", "/sign-in", "/account/"];
 
 /// Of all endpoints. All clones count together.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,7 @@ pub async fn shed<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let route = request.extensions().get::<Route>().and_then(|route| route.0.clone());
-    let route = route.filter(|route| !route.starts_with(HASHING));
+    let route = route.filter(|route| !HASHING.iter().any(|hashing| route.starts_with(hashing)));
     let state = request.app_data::<State>().cloned();
     let (Some(route), Some(state)) = (route, state) else {
         return Ok(next.call(request).await?.map_into_left_body());

@@ -405,9 +405,14 @@ impl Client {
 
 /// Sends a request made with [`Client::raw`].
 pub async fn reply(request: reqwest::RequestBuilder) -> Reply {
+    reply_by(&reqwest::Client::new(), request).await
+}
+
+/// Likewise, with a client of its own.
+pub async fn reply_by(client: &reqwest::Client, request: reqwest::RequestBuilder) -> Reply {
     let request = request.build().unwrap();
     let what = format!("{} {}", request.method(), request.url().path());
-    let response = reqwest::Client::new().execute(request).await.unwrap();
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Reply { status, headers, text: response.text().await.unwrap(), what }
 }

@@ -191,7 +191,7 @@ fn command(directory: &Path, variables: Variables<'_>, arguments: &[&str]) -> Co
     command
 }
 
-fn word_after(line: &str, mark: &str) -> Option<String> {
+pub fn word_after(line: &str, mark: &str) -> Option<String> {
     line.split_once(mark)?.1.split_whitespace().next().map(str::to_owned)
 }
 

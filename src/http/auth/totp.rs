@@ -4,6 +4,7 @@
 
 use actix_web::{HttpResponse, web};
 use nexus_actors::HubError;
+use nexus_actors::domain::Caller;
 use nexus_actors::domain::totp::{SecondFactor, Totp};
 use nexus_actors::domain::user::User;
 use nexus_actors::domain::validation::present;
@@ -93,14 +94,17 @@ pub struct NewRecoveryCodes {
 #[utoipa::path(get, path = "/api/v1/auth/totp", tag = "auth", security(("bearer" = [])),
     responses((status = 200, body = TotpState), CommonProblems))]
 pub async fn totp(state: State, signed: Signed) -> Result<HttpResponse, HttpError> {
-    let User { id, role, totp_enabled, .. } = signed.user;
-    let kept = if totp_enabled { state.hub.users.ask(GetTotp(id)).await? } else { None };
-    let answer = TotpState {
-        enabled: totp_enabled,
-        required: state.settings.auth.totp_required_for.contains(&role),
+    Ok(HttpResponse::Ok().json(standing(&state, &signed.user).await?))
+}
+
+/// How the user stands.
+pub(in crate::http) async fn standing(state: &HttpState, user: &User) -> Result<TotpState, HttpError> {
+    let kept = if user.totp_enabled { state.hub.users.ask(GetTotp(user.id)).await? } else { None };
+    Ok(TotpState {
+        enabled: user.totp_enabled,
+        required: state.settings.auth.totp_required_for.contains(&user.role),
         recovery_codes_left: kept.map_or(0, |kept| kept.recovery_codes.len()),
-    };
-    Ok(HttpResponse::Ok().json(answer))
+    })
 }
 
 /// Makes an authenticator, which counts once it is confirmed; the one before, if any, counts until then. Where there is
@@ -112,20 +116,28 @@ pub async fn totp(state: State, signed: Signed) -> Result<HttpResponse, HttpErro
         (status = 412, body = Problem, content_type = "application/problem+json"),
         CommonProblems, BodyProblems))]
 pub async fn begin_totp(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
-    let beginning: TotpBeginning = body.parse()?;
+    let secret = begin(&state, signed.caller, &signed.user, body.parse()?).await?;
+    Ok(never_stored(HttpResponse::Ok().json(secret)))
+}
+
+/// The secret of a new authenticator.
+pub(in crate::http) async fn begin(
+    state: &HttpState,
+    caller: Caller,
+    user: &User,
+    beginning: TotpBeginning,
+) -> Result<TotpSecret, HttpError> {
     let code = beginning.code.as_deref().map(parse).transpose()?;
-    let user = &signed.user;
-    verify_current(&state, user.id, beginning.current_password).await?;
+    verify_current(state, user.id, beginning.current_password).await?;
     let second_factor = if user.totp_enabled {
         let missing = || HubError::invalid("/code", "required", "must be given to replace an authenticator");
-        Some(verify(&state, user, &code.ok_or_else(missing)?).await?.1)
+        Some(verify(state, user, &code.ok_or_else(missing)?).await?.1)
     } else {
         None
     };
     let made = state.authenticators.enrol(user)?;
-    let begin = BeginTotp { caller: signed.caller, pending: made.sealed, second_factor };
-    state.hub.user_desk.ask(begin).await?;
-    Ok(never_stored(HttpResponse::Ok().json(TotpSecret { secret: made.secret, uri: made.uri })))
+    state.hub.user_desk.ask(BeginTotp { caller, pending: made.sealed, second_factor }).await?;
+    Ok(TotpSecret { secret: made.secret, uri: made.uri })
 }
 
 /// Confirms the authenticator by a code of it: signing in takes its codes from now on. Your other sessions end.
@@ -138,18 +150,26 @@ pub async fn begin_totp(state: State, signed: Signed, body: Body) -> Result<Http
         CommonProblems, BodyProblems))]
 pub async fn confirm_totp(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
     let confirmation: TotpConfirmation = body.parse()?;
-    let Code::Totp(code) = parse(&confirmation.code)? else {
+    Ok(shown_once(confirm(&state, signed.caller, signed.user.id, &confirmation.code).await?))
+}
+
+/// Its recovery codes, once the new authenticator has shown a right code.
+pub(in crate::http) async fn confirm(
+    state: &HttpState,
+    caller: Caller,
+    id: Uuid,
+    code: &str,
+) -> Result<Vec<String>, HttpError> {
+    let Code::Totp(code) = parse(code)? else {
         return Err(wrong_code());
     };
-    let id = signed.user.id;
     let pending = state.hub.users.ask(GetTotp(id)).await?.and_then(|kept| kept.pending);
     let pending = pending.ok_or(HubError::Conflict("No authenticator waits to be confirmed."))?;
     let step = state.authenticators.confirm(id, &pending, &code, state.hub.clock.now())?;
     let step = step.ok_or_else(wrong_code)?;
     let made = state.authenticators.recovery_codes(id, &pending)?;
-    let confirm = ConfirmTotp { caller: signed.caller, pending, step, recovery_codes: made.hashes };
-    state.hub.user_desk.ask(confirm).await?;
-    Ok(shown_once(made.codes))
+    state.hub.user_desk.ask(ConfirmTotp { caller, pending, step, recovery_codes: made.hashes }).await?;
+    Ok(made.codes)
 }
 
 /// Makes other recovery codes; those before are worth nothing any more.
@@ -165,15 +185,25 @@ pub async fn replace_recovery_codes(
     signed: Signed,
     body: Body,
 ) -> Result<HttpResponse, HttpError> {
-    let (kept, second_factor) = prove(&state, &signed.user, &body).await?;
+    Ok(shown_once(renew(&state, signed.caller, &signed.user, body.parse()?).await?))
+}
+
+/// Other recovery codes.
+pub(in crate::http) async fn renew(
+    state: &HttpState,
+    caller: Caller,
+    user: &User,
+    proof: TotpProof,
+) -> Result<Vec<String>, HttpError> {
+    let (kept, second_factor) = prove(state, user, proof).await?;
     let sealed = match &second_factor {
         SecondFactor::Code { kept, .. } => kept,
         SecondFactor::RecoveryCode { .. } => kept.secret.as_ref().ok_or(NOT_SET_UP)?,
     };
-    let made = state.authenticators.recovery_codes(signed.user.id, sealed)?;
-    let replace = ReplaceRecoveryCodes { caller: signed.caller, second_factor, recovery_codes: made.hashes };
+    let made = state.authenticators.recovery_codes(user.id, sealed)?;
+    let replace = ReplaceRecoveryCodes { caller, second_factor, recovery_codes: made.hashes };
     state.hub.user_desk.ask(replace).await?;
-    Ok(shown_once(made.codes))
+    Ok(made.codes)
 }
 
 /// Takes the authenticator off, with its recovery codes. Your other sessions end.
@@ -185,9 +215,18 @@ pub async fn replace_recovery_codes(
         (status = 412, body = Problem, content_type = "application/problem+json"),
         CommonProblems, BodyProblems))]
 pub async fn disable_totp(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
-    let (_, second_factor) = prove(&state, &signed.user, &body).await?;
-    let disable = DisableTotp { caller: signed.caller, second_factor };
-    Ok(changed(&state.hub.user_desk.ask(disable).await?))
+    Ok(changed(&disable(&state, signed.caller, &signed.user, body.parse()?).await?))
+}
+
+/// The user without it.
+pub(in crate::http) async fn disable(
+    state: &HttpState,
+    caller: Caller,
+    user: &User,
+    proof: TotpProof,
+) -> Result<User, HttpError> {
+    let (_, second_factor) = prove(state, user, proof).await?;
+    Ok(state.hub.user_desk.ask(DisableTotp { caller, second_factor }).await?)
 }
 
 /// Of a sign-in whose password was right. `code` is whatever was sent along.
@@ -208,8 +247,7 @@ pub(super) async fn at_sign_in(
 const NOT_SET_UP: HubError = HubError::Conflict("You have no second factor.");
 
 /// The password and a code, both right.
-async fn prove(state: &HttpState, user: &User, body: &Body) -> Result<(Totp, SecondFactor), HttpError> {
-    let proof: TotpProof = body.parse()?;
+async fn prove(state: &HttpState, user: &User, proof: TotpProof) -> Result<(Totp, SecondFactor), HttpError> {
     let code = parse(&proof.code)?;
     verify_current(state, user.id, proof.current_password).await?;
     if !user.totp_enabled {

@@ -12,7 +12,7 @@ use super::layout::{self, Place};
 use super::list::ListQuery;
 use super::prefs::{self, Theme};
 use super::visitor::Visitor;
-use super::{parts, see_other};
+use super::{parts, second_factor, see_other};
 use crate::http::State;
 use crate::http::auth::{ProfileChange, checked_profile};
 use crate::http::problem::HttpError;
@@ -33,7 +33,7 @@ async fn page(visitor: Visitor, query: ListQuery) -> HttpResponse {
     let body = html! {
         @if DONE.contains(&query.value("done")) { (parts::notice(&visitor.t("done-saved"))) }
         h1 { (title) }
-        div.two { (preferences(&visitor)) (profile(&visitor)) (password(&visitor)) }
+        div.two { (preferences(&visitor)) (profile(&visitor)) (password(&visitor)) (second_factor::card(&visitor)) }
     };
     layout::page(&visitor, Place::Account, &title, body)
 }

@@ -228,7 +228,7 @@ async fn queue(
                     @if let Some(at) = reply.submitted_at { span.muted { (visitor.age(at, visitor.now)) } }
                     @if reply.stale { " " span.badge data-tone="stale" { (visitor.t("stale")) } }
                     @if reply.is_written_by(visitor.user.id) { " " span.badge { (visitor.t("yours")) } }
-                    br; span.muted { (excerpt(&reply.message)) }
+                    span.muted.excerpt { (excerpt(&reply.message)) }
                 } }
             }
         }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::fields::{Fields, TOKEN};
 use super::prefs::Prefs;
 use super::visitor::Visitor;
-use super::{layout, see_other, sign_in};
+use super::{layout, second_factor, see_other, sign_in};
 use crate::http::body::{announced_length, receive};
 use crate::http::gate::{self, ClientAddress};
 use crate::http::problem::{HttpError, Problem};
@@ -183,6 +183,9 @@ fn error_page(request: &HttpRequest, status: StatusCode, problem: &Problem) -> H
     if whole && status == StatusCode::UNAUTHORIZED && request.method() == Method::GET {
         let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
         return see_other(&sign_in::link(here));
+    }
+    if whole && problem.kind.ends_with("second-factor-enrolment-required") {
+        return see_other(second_factor::PATH);
     }
     let prefs = Prefs::of(request);
     let visitor = Visitor::from_request(request, &mut Payload::None).into_inner().ok();

@@ -28,6 +28,7 @@ mod parts;
 mod prefs;
 mod queue;
 mod replies;
+mod second_factor;
 mod sign_in;
 mod team;
 mod visitor;
@@ -49,6 +50,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             .service(web::resource("/").get(start))
             .configure(sign_in::routes)
             .configure(account::routes)
+            .configure(second_factor::routes)
             .configure(queue::routes)
             .configure(replies::routes)
             .configure(inquiries::routes)

@@ -89,3 +89,23 @@ notice-response-delivery-failed = Eine Antwort konnte nicht zugestellt werden.
 notice-approval-reminder = Eine Antwort wartet schon lange auf Freigabe.
 notice-approval-escalated = Eine Antwort wartet viel zu lange auf Freigabe.
 notice-webhook-disabled = Ein Webhook wurde nach zu vielen Fehlern abgeschaltet.
+second-factor = Zweiter Faktor
+second-factor-on = Beim Anmelden wird ein Code Ihrer Authenticator-App gebraucht.
+second-factor-off = Beim Anmelden genügt Ihr Passwort.
+second-factor-manage = Einrichten oder ändern
+second-factor-required = Ihre Rolle braucht einen zweiten Faktor. Richten Sie ihn ein, um weiterzumachen.
+second-factor-what = Mit einer Authenticator-App öffnet ein gestohlenes Passwort allein nichts.
+second-factor-set-up = Authenticator-App einrichten
+second-factor-replace = Authenticator-App ersetzen
+second-factor-take-off = Entfernen
+second-factor-scan = Scannen Sie das mit Ihrer Authenticator-App und geben Sie dann den Code ein, den sie zeigt.
+second-factor-picture = QR-Code mit dem Geheimnis des Authenticators
+second-factor-type = Oder tippen Sie dieses Geheimnis ein:
+second-factor-done = Ab jetzt gilt er.
+recovery-codes-left = { $n ->
+    [one] Ein Wiederherstellungscode ist übrig.
+   *[other] { $n } Wiederherstellungscodes sind übrig.
+}
+recovery-codes-renew = Neue Wiederherstellungscodes
+recovery-codes-what = Bewahren Sie diese Codes dort auf, wo nur Sie sie finden. Jeder ersetzt einmal einen Code, wenn die App verloren ist. Sie werden nicht noch einmal gezeigt.
+go-on = Weiter

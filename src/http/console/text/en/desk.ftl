@@ -89,3 +89,23 @@ notice-response-delivery-failed = A reply could not be delivered.
 notice-approval-reminder = A reply has waited long for approval.
 notice-approval-escalated = A reply has waited far too long for approval.
 notice-webhook-disabled = A webhook was disabled after too many failures.
+second-factor = Second factor
+second-factor-on = Signing in takes a code of your authenticator app.
+second-factor-off = Signing in takes your password only.
+second-factor-manage = Set it up or change it
+second-factor-required = Your role takes a second factor. Set it up to go on.
+second-factor-what = With an authenticator app, a stolen password alone opens nothing.
+second-factor-set-up = Set up an authenticator app
+second-factor-replace = Replace the authenticator app
+second-factor-take-off = Take it off
+second-factor-scan = Scan this with your authenticator app, then type the code it shows.
+second-factor-picture = QR code with the secret of the authenticator
+second-factor-type = Or type this secret into it:
+second-factor-done = It counts from now on.
+recovery-codes-left = { $n ->
+    [one] One recovery code is left.
+   *[other] { $n } recovery codes are left.
+}
+recovery-codes-renew = Make other recovery codes
+recovery-codes-what = Keep these codes where only you find them. Each stands in for a code once, when the app is lost. They are not shown again.
+go-on = Go on

@@ -1,0 +1,41 @@
+//! The console in a real browser: Chromium, driven by WebDriver.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+mod access;
+mod browser;
+mod demo;
+mod flow;
+#[expect(dead_code, unused_imports, reason = "shared with the tests of the API")]
+#[path = "../api/harness.rs"]
+mod harness;
+#[expect(dead_code, reason = "shared with the tests of the process")]
+#[path = "../process/hub.rs"]
+mod hub;
+mod sessions;
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+
+use browser::Driver;
+use harness::{Engine, TestHub};
+
+/// For what a page does by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs `test` against a fresh hub, with browsers to open.
+fn run(engine: Engine, test: impl for<'a> FnOnce(&'a TestHub, &'a Driver) -> LocalBoxFuture<'a, ()>) {
+    harness::run(engine, |hub| {
+        async move {
+            let driver = Driver::start().await;
+            let outcome = std::panic::AssertUnwindSafe(test(hub, &driver)).catch_unwind().await;
+            driver.stop();
+            if let Err(panic) = outcome {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        .boxed_local()
+    });
+}

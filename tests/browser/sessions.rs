@@ -1,0 +1,83 @@
+//! What happens to work when a session or a connection ends.
+
+use crate::browser::{DESK, Driver};
+use crate::flow::base;
+use crate::harness::{Engine, Place, TestHub, eventually};
+use crate::run;
+
+#[test]
+fn no_text_is_lost_by_a_reload_or_with_the_session() {
+    run(Engine::Embedded, |hub, driver| Box::pin(no_text_is_lost(hub, driver)));
+}
+
+#[test]
+fn a_page_catches_up_when_the_hub_is_back() {
+    actix_web::rt::System::new().block_on(async {
+        let place = Place::prepare(Engine::Embedded).await;
+        let driver = Driver::start().await;
+        catches_up(&place, &driver).await;
+        driver.stop();
+        place.remove().await;
+    });
+}
+
+async fn no_text_is_lost(hub: &TestHub, driver: &Driver) {
+    let (admin, cso) = (hub.admin().await, hub.cso().await);
+    let inquiry = hub.inquiry(&admin).await;
+    let page = format!("/inquiries/{}", inquiry["id"].as_str().unwrap());
+    let author = driver.sign_in(&base(hub), DESK, &cso.email).await;
+    author.go(&page).await;
+    author.fill("#message", "Kept by the hub.").await;
+    author.until_shown("Saved").await;
+    author.client.refresh().await.unwrap();
+    let text = async || author.find("#message").await.prop("value").await.unwrap().unwrap();
+    assert_eq!(text().await, "Kept by the hub.");
+
+    // Every session of theirs ends, and they go on typing.
+    cso.post("/auth/logout", serde_json::json!({"all": true})).await;
+    author.fill("#message", "Kept by the browser.").await;
+    author.until_shown("Your session has ended").await;
+    author.go(&page).await;
+    author.sign_in(&cso.email).await;
+    assert_eq!(author.path().await, page, "back where they were");
+    assert_eq!(text().await, "Kept by the browser.");
+    author.until_shown("this browser had kept").await;
+    author.until_shown("Saved").await;
+
+    // With the button, the text goes along through the sign-in.
+    let signed = hub.sign_in(&cso.email, crate::harness::PASSWORD).await;
+    signed.post("/auth/logout", serde_json::json!({"all": true})).await;
+    author.run("localStorage.clear()").await;
+    author.fill("#message", "Carried along.").await;
+    author.run("localStorage.clear()").await;
+    author.press("Save draft").await;
+    author.until_shown("What you have written is kept").await;
+    author.sign_in(&cso.email).await;
+    author.until_shown("Here is your text").await;
+    author.press("Save").await;
+    author.until_shown("Saved.").await;
+    assert_eq!(text().await, "Carried along.");
+    author.close().await;
+}
+
+async fn catches_up(place: &Place, driver: &Driver) {
+    let hub = TestHub::start(place, &[]).await;
+    let port = hub.app.address.port().to_string();
+    let (admin, cso, manager) = (hub.admin().await, hub.cso().await, hub.manager().await);
+    let reviewer = driver.sign_in(&base(&hub), DESK, &manager.email).await;
+    reviewer.until_shown("Nothing waits").await;
+    eventually("it is connected", async || reviewer.has("body[data-live=on]").await).await;
+    hub.stop().await;
+    reviewer.until_shown("The live connection is lost").await;
+
+    let hub = TestHub::start(place, &[("PORT", &port)]).await;
+    let (admin, cso) = (
+        hub.sign_in(&admin.email, crate::harness::PASSWORD).await,
+        hub.sign_in(&cso.email, crate::harness::PASSWORD).await,
+    );
+    let draft = hub.draft(&cso, &admin).await;
+    cso.act(&format!("{}/submit", crate::harness::path("responses", &draft))).await.expect(200);
+    reviewer.until_shown("1 reply waits").await;
+    reviewer.close().await;
+    hub.stop().await;
+}
