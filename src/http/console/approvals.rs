@@ -221,6 +221,9 @@ async fn queue(
     let names = Names::of(state, visitor, waiting.data.iter().map(|reply| reply.responded_by), []).await?;
     Ok(html! {
         p.muted data-waiting=(waiting.meta.total) { (visitor.with("approvals-waiting", &[("n", waiting.meta.total.into())])) }
+        @if shown.is_some_and(|shown| waiting.data.iter().all(|reply| reply.id != shown)) {
+            p.notice.warn role="status" { (visitor.t("shown-is-gone")) }
+        }
         ul.list.card data-walk="open" {
             @for reply in &waiting.data {
                 li { a href=(link(reply.id)) aria-current=[(shown == Some(reply.id)).then_some("true")] {

@@ -105,6 +105,10 @@ async fn check_form(
     if !from_here(request.request()) {
         return Err(HttpError::from(HubError::Forbidden("This form comes from another site.")).into());
     }
+    if request.path() == sign_in::PATH {
+        // Of whoever is signed in already, or of nobody: there is no session that it would be made for.
+        return Ok(());
+    }
     let announced = announced_length(request.request());
     let body = receive(announced, request.take_payload()).await?;
     if let Some(session_id) = session {
@@ -114,7 +118,7 @@ async fn check_form(
             let what = "This page was made for an earlier sign-in. Go back, reload it and try again.";
             return Err(HttpError::from(HubError::Forbidden(what)).into());
         }
-    } else if request.path() != sign_in::PATH && !is_htmx(request.request()) {
+    } else if !is_htmx(request.request()) {
         return Err(Refused::Kept(Fields::parse(&body)));
     }
     request.set_payload(Payload::from(body));

@@ -45,8 +45,8 @@ use super::load;
 pub fn routes(config: &mut web::ServiceConfig) {
     config.configure(assets::routes).service(
         web::scope("")
-            .wrap(from_fn(frame::hold))
             .wrap(from_fn(load::shed))
+            .wrap(from_fn(frame::hold))
             .service(web::resource("/").get(start))
             .configure(sign_in::routes)
             .configure(account::routes)

@@ -36,3 +36,4 @@ team-answered = Erste Antworten, 30 Tage
 availability = Verfügbarkeit
 load = Offene Anfragen
 load-of = { $open } von { $most }
+shown-is-gone = Was Sie gerade lesen, wartet nicht mehr.

@@ -36,3 +36,4 @@ team-answered = First answers, 30 days
 availability = Availability
 load = Open inquiries
 load-of = { $open } of { $most }
+shown-is-gone = What you are reading does not wait any more.
