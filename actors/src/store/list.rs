@@ -1,7 +1,7 @@
 //! The one way lists are read: filters, order, a page by number or after a cursor, and the total.
 
 use serde::Deserialize;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgPool, PgRow};
 use sqlx::sqlite::SqliteRow;
 use sqlx::types::Json;
 use sqlx::{FromRow, QueryBuilder};
@@ -39,7 +39,7 @@ pub(super) enum Value {
 }
 
 /// Rows of a list that are counted one by one.
-const COUNTED: i64 = 10_000;
+const COUNTED: i64 = 1_000;
 
 /// What PostgreSQL's `explain (format json)` says of a query.
 #[derive(Deserialize)]
@@ -223,36 +223,53 @@ where
 
 /// All rows of a list that does not fit on its first page. SQLite counts them. PostgreSQL, whose tables grow larger and
 /// which has to look at each row, is asked first how many it expects: of far more than [`COUNTED`] that must do, so that a
-/// page costs the same however long the list is.
+/// page costs the same however long the list is. A search is counted first: its estimates are poor, and it finds all rows
+/// before it counts one.
 async fn total(
     db: &Db,
     sql: &ListSql,
     found: Option<&Search>,
     conditions: Vec<Condition>,
 ) -> Result<Total, sqlx::Error> {
-    match db {
+    let pool = match db {
+        Db::Postgres(pool) => pool,
         Db::Sqlite { reads, .. } => {
             let mut query = QueryBuilder::new("select count(*) from ");
             push_from!(query, sql, found);
             push_conditions!(query, conditions);
-            query.build_query_scalar().fetch_one(reads).await.map(Total::Exact)
+            return query.build_query_scalar().fetch_one(reads).await.map(Total::Exact);
         }
-        Db::Postgres(pool) => {
-            let mut query = QueryBuilder::new("explain (format json) select 1 from ");
-            push_from!(query, sql, found);
-            push_conditions!(query, conditions.clone());
-            let plan: Json<Vec<Explained>> = query.build_query_scalar().fetch_one(pool).await?;
-            let expected = plan.0.first().map_or(0, |explained| explained.plan.rows as i64);
-            if expected > COUNTED * 2 {
-                return Ok(Total::Estimated(expected));
-            }
-            let mut query = QueryBuilder::new("select count(*) from (select 1 from ");
-            push_from!(query, sql, found);
-            push_conditions!(query, conditions);
-            query.push(" limit ").push_bind(COUNTED + 1).push(") counted");
-            let counted: i64 = query.build_query_scalar().fetch_one(pool).await?;
-            let exact = counted <= COUNTED;
-            Ok(if exact { Total::Exact(counted) } else { Total::Estimated(expected.max(counted)) })
-        }
+    };
+    let ask = || expected(pool, sql, found, conditions.clone());
+    let known = if found.is_none() { Some(ask().await?) } else { None };
+    if let Some(expected) = known.filter(|expected| *expected > COUNTED * 2) {
+        return Ok(Total::Estimated(expected));
     }
+    let mut query = QueryBuilder::new("select count(*) from (select 1 from ");
+    push_from!(query, sql, found);
+    push_conditions!(query, conditions.clone());
+    query.push(" limit ").push_bind(COUNTED + 1).push(") counted");
+    let counted: i64 = query.build_query_scalar().fetch_one(pool).await?;
+    if counted <= COUNTED {
+        return Ok(Total::Exact(counted));
+    }
+    let expected = match known {
+        Some(expected) => expected,
+        None => ask().await?,
+    };
+    Ok(Total::Estimated(expected.max(counted)))
+}
+
+/// As many rows as the planner expects.
+async fn expected(
+    pool: &PgPool,
+    sql: &ListSql,
+    found: Option<&Search>,
+    conditions: Vec<Condition>,
+) -> Result<i64, sqlx::Error> {
+    let mut query = QueryBuilder::new("explain (format json) select 1 from ");
+    push_from!(query, sql, found);
+    push_conditions!(query, conditions);
+    let plan: Json<Vec<Explained>> = query.build_query_scalar().fetch_one(pool).await?;
+    Ok(plan.0.first().map_or(0, |explained| explained.plan.rows as i64))
 }
