@@ -186,6 +186,7 @@ async fn an_inquiry_is_found_by_everything_it_is(hub: &TestHub) {
         ("status=pending".to_owned(), vec![&first]),
         ("status=closed,responded".to_owned(), vec![&second]),
         ("status=pending,closed".to_owned(), vec![&first, &second]),
+        ("status=pending,pending,closed".to_owned(), vec![&first, &second]),
         ("priority=urgent,high".to_owned(), vec![&first]),
         ("priority=low".to_owned(), vec![&second]),
         ("category=billing".to_owned(), vec![&second]),

@@ -8,8 +8,8 @@ use crate::{listening, statements};
 
 /// Statements with a warm cache (SQLite with the cache in memory, PostgreSQL with the cache in Redis alike), and without
 /// any (PostgreSQL alone), where every request looks for its session and its user, and every read for its entity. A list
-/// that does not fit on its first page takes one more on SQLite, which counts it, and two more on PostgreSQL, which is
-/// asked for its estimate first.
+/// that does not fit on its first page takes one more, which counts it; on PostgreSQL two more but for a search, for an
+/// estimate comes first, which may do for a list of very many.
 const LISTS: &[(&str, usize, usize)] = &[
     ("/users", 1, 3),
     ("/customers", 1, 3),
@@ -67,14 +67,15 @@ async fn costs_the_same(hub: &TestHub, cached: bool) {
             let path = scene.path(endpoint);
             let meta = &scene.admin.get(&path).await.json()["meta"];
             let counting = match hub.engine {
-                _ if meta["nextCursor"].is_null() => 0,
-                Engine::Embedded => 1,
-                Engine::Full => 2,
+                _ if meta["nextCursor"].is_null() => 0..=0,
+                Engine::Full if meta["totalEstimated"] == true => 1..=2,
+                Engine::Full if !endpoint.contains("?q=") => 2..=2,
+                _ => 1..=1,
             };
-            let expected = expected + counting;
             let said = statements(&scene.admin, &path).await;
-            if said.len() != expected {
-                wrong.push(format!("{endpoint}: {} for {expected}\n    {}", said.len(), said.join("\n    ")));
+            if !said.len().checked_sub(expected).is_some_and(|more| counting.contains(&more)) {
+                let (said, number) = (said.join("\n    "), said.len());
+                wrong.push(format!("{endpoint}: {number} for {expected} and {counting:?}\n    {said}"));
             }
         }
         assert!(wrong.is_empty(), "with {rows} rows on {:?}:\n{}", hub.engine, wrong.join("\n"));

@@ -17,13 +17,25 @@ const INDEXES: &[(&str, &str)] = &[
     ("/customers?sortBy=firstName", "customers_by_first_name"),
     ("/customers?sortBy=lastName", "customers_by_last_name"),
     ("/customers?sortBy=email", "customers_by_email"),
+    ("/customers?sortBy=status", "customers_by_status_id"),
     ("/customers?status=active", "customers_by_status"),
+    ("/customers?status=active&sortBy=updatedAt", "customers_by_status_updated"),
+    ("/customers?status=active&sortBy=firstName", "customers_by_status_first_name"),
+    ("/customers?status=active&sortBy=lastName", "customers_by_status_last_name"),
+    ("/customers?status=active&sortBy=email", "customers_by_status_email"),
     ("/customers?assignedTo={user}", "customers_by_assignee"),
     ("/inquiries", "inquiries_by_created"),
     ("/inquiries?sortBy=updatedAt", "inquiries_by_updated"),
     ("/inquiries?sortBy=priority", "inquiries_by_priority"),
     ("/inquiries?sortBy=subject", "inquiries_by_subject"),
+    ("/inquiries?sortBy=status", "inquiries_by_status_id"),
     ("/inquiries?status=pending", "inquiries_by_status"),
+    ("/inquiries?status=pending,closed", "inquiries_by_status"),
+    ("/inquiries?status=pending,closed&page=2", "inquiries_by_status"),
+    ("/inquiries?status=pending,closed&sortBy=status", "inquiries_by_status_id"),
+    ("/inquiries?status=closed,responded&sortBy=updatedAt", "inquiries_by_status_updated"),
+    ("/inquiries?status=closed&sortBy=priority", "inquiries_by_status_priority"),
+    ("/inquiries?status=closed,responded&sortBy=subject", "inquiries_by_status_subject"),
     ("/inquiries?category=general", "inquiries_by_category"),
     ("/inquiries?channel=api", "inquiries_by_channel"),
     ("/inquiries?customerId={customer}", "inquiries_by_customer"),
@@ -32,7 +44,9 @@ const INDEXES: &[(&str, &str)] = &[
     ("/inquiries/{inquiry}/assignments", "assignments_by_inquiry"),
     ("/responses", "responses_by_created"),
     ("/responses?sortBy=updatedAt", "responses_by_updated"),
+    ("/responses?sortBy=status", "responses_by_status_id"),
     ("/responses?status=draft", "responses_by_status"),
+    ("/responses?status=draft&sortBy=updatedAt", "responses_by_status_updated"),
     ("/responses?inquiryId={inquiry}", "responses_by_inquiry"),
     ("/responses?respondedBy={user}", "responses_by_author"),
     ("/responses?approvedBy={user}", "responses_by_approver"),
@@ -115,13 +129,18 @@ async fn read_no_table_whole(hub: &TestHub) {
         }
         for (beginning, index) in expected {
             let mut these = plans.iter().filter(|(sql, _)| sql.starts_with(beginning));
-            let is_it = |word: &str| index.split('|').any(|index| index == word);
+            let is_it = |word: &str| index.split('|').any(|index| begins(word, index));
             if !these.any(|(_, plan)| plan.split([' ', '\n']).any(is_it)) {
                 wrong.push(format!("{beginning}… does not use {index}: {plans:#?}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{:?}\n{}", hub.engine, wrong.join("\n"));
+}
+
+/// Whether an index is this one, or one that goes on with other columns, and serves as well where only these are asked for.
+fn begins(name: &str, index: &str) -> bool {
+    name.strip_prefix(index).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
 /// Of the tables that grow with every inquiry, no row is read but by an index. Counts of all there is read an index
@@ -138,7 +157,7 @@ fn reads_a_table_whole(plan: &str) -> bool {
 /// What is read for `GET /metrics`, by one of these indexes each.
 const QUEUES: &[&str] = &[
     "responses_by_status",
-    "inquiries_waiting|inquiries_by_assignee_status",
+    "inquiries_waiting|inquiries_by_assignee_status|inquiries_by_status",
     "deliveries_by_status",
     "webhook_messages_due",
     "dead_letters_by_status",
@@ -168,7 +187,7 @@ async fn queues_read_no_table_whole(hub: &TestHub) {
     };
     assert!(!reads_a_table_whole(&plan), "{plan}");
     for index in QUEUES {
-        let is_it = |word: &str| index.split('|').any(|index| index == word);
+        let is_it = |word: &str| index.split('|').any(|index| begins(word, index));
         assert!(plan.split([' ', '\n']).any(is_it), "{index} is not used:\n{plan}");
     }
 }
@@ -239,6 +258,8 @@ async fn explained_by_sqlite(pool: &SqlitePool, sql: &str) -> String {
 
 /// Nothing is read but by an index, and nothing is sorted that could have come in its order.
 fn sqlite_uses(plan: &str, index: &str, in_order: bool) -> bool {
+    // The first rows of several lists, each in its order.
+    let plan = plan.replace("SCAN part\nUSE TEMP B-TREE FOR ORDER BY", "");
     let by_index = |line: &str| line.contains(" INDEX ") || line.contains("USING INTEGER PRIMARY KEY");
     let reads = plan.lines().filter(|line| line.starts_with("SCAN ") || line.starts_with("SEARCH "));
     reads.clone().count() > 0

@@ -52,7 +52,7 @@ pub struct PageMeta {
     pub limit: u32,
     pub total: i64,
     pub total_pages: i64,
-    /// Set where `total` and `totalPages` are estimates, which happens with more than 10,000 entries.
+    /// Set where `total` and `totalPages` are estimates, which happens with more than 1,000 entries.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub total_estimated: bool,

@@ -131,15 +131,11 @@ impl Handler<ListInquiries> for InquiryStore {
                 }
                 Some(words) => Some(search(&db, Searchable::Inquiries, words)),
             };
-            if !filter.statuses.is_empty() {
-                let values = filter.statuses.iter().map(|status| Value::Text(status.to_string())).collect();
-                conditions.push(Condition::AnyOf { column: "t.status", values });
-            }
-            if !filter.priorities.is_empty() {
-                let values = filter.priorities.iter().map(|one| Value::Int(i64::from(one.rank()))).collect();
-                conditions.push(Condition::AnyOf { column: "t.priority", values });
-            }
+            let statuses = filter.statuses.iter().map(|status| Value::Text(status.to_string()));
+            let priorities = filter.priorities.iter().map(|one| Value::Int(i64::from(one.rank())));
             let rest = [
+                Condition::any_of("t.status", statuses),
+                Condition::any_of("t.priority", priorities),
                 filter.category.map(|value| Condition::with("t.category = ", Value::Text(value))),
                 filter.channel.map(|value| Condition::with("t.channel = ", Value::Text(value))),
                 filter.customer_id.map(|id| Condition::with("t.customer_id = ", Value::Id(id))),

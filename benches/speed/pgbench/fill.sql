@@ -1,4 +1,5 @@
--- Spread over three years, the oldest first. Most of what is old is closed; one inquiry in 400 is open.
+-- Spread over three years, the oldest first. Most of what is old is closed; one inquiry in 400 is open. Firms have
+-- numbers of one width: a search for one, which asks for what begins like it, finds no other.
 set synchronous_commit = off;
 
 create temporary table csos as
@@ -18,8 +19,8 @@ from (
     select n, date_trunc('milliseconds', now() - interval '3 years' * (1 - n::float / :customers)) as at,
         (array['Ada', 'Grace', 'Edsger', 'Barbara', 'Alan', 'Radia', 'Ken', 'Frances'])[1 + n % 8] as first_name,
         'Family' || (n * 7919 % 1000) as last_name, 'c' || n || '@example.com' as email,
-        'Firm' || n / 25 || ' Ltd' as company, 'firm' || n / 25 as company_word
-    from generate_series(0::bigint, :customers - 1) n) made
+        'Firm' || firm || ' Ltd' as company, 'firm' || firm as company_word
+    from generate_series(0::bigint, :customers - 1) n, lpad((n / 25)::text, 7, '0') firm) made
 join csos c on c.nth = n % c.all_csos;
 
 insert into inquiries (id, version, created_at, updated_at, customer_id, subject, message, status, priority, category,

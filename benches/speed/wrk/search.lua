@@ -2,5 +2,5 @@
 local firms = $CUSTOMERS / 25
 
 function request()
-    return wrk.format("GET", "/api/v1/customers?q=firm" .. math.random(0, firms - 1), headers())
+    return wrk.format("GET", string.format("/api/v1/customers?q=firm%07d", math.random(0, firms - 1)), headers())
 end
