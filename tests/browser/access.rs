@@ -23,7 +23,7 @@ fn pages_are_accessible_at_a_desk_in_the_dark() {
 #[test]
 fn pages_are_accessible_on_a_telephone() {
     let look = Look { width: TELEPHONE, language: "de-DE", ..DESK };
-    run(Engine::Embedded, |hub, driver| Box::pin(accessible(hub, driver, look)));
+    run(Engine::Embedded, move |hub, driver| Box::pin(accessible(hub, driver, look)));
 }
 
 async fn accessible(hub: &TestHub, driver: &Driver, look: Look) {

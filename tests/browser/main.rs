@@ -6,7 +6,7 @@ mod access;
 mod browser;
 mod demo;
 mod flow;
-#[expect(dead_code, unused_imports, reason = "shared with the tests of the API")]
+#[expect(dead_code, unused_imports, unused_macros, reason = "shared with the tests of the API")]
 #[path = "../api/harness.rs"]
 mod harness;
 #[expect(dead_code, reason = "shared with the tests of the process")]
@@ -26,7 +26,10 @@ use harness::{Engine, TestHub};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs `test` against a fresh hub, with browsers to open.
-fn run(engine: Engine, test: impl for<'a> FnOnce(&'a TestHub, &'a Driver) -> LocalBoxFuture<'a, ()>) {
+fn run(
+    engine: Engine,
+    test: impl for<'a> FnOnce(&'a TestHub, &'a Driver) -> LocalBoxFuture<'a, ()> + 'static,
+) {
     harness::run(engine, |hub| {
         async move {
             let driver = Driver::start().await;

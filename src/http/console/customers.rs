@@ -98,8 +98,8 @@ async fn one(state: State, visitor: Visitor, id: PathId) -> Result<HttpResponse,
     let body = html! {
         h1 { (title) }
         div.aside {
-            section aria-labelledby="theirs" {
-                h2 #theirs { (visitor.t("nav-inquiries")) }
+            div {
+                h2 { (visitor.t("nav-inquiries")) }
                 (inquiries::table(&visitor, &names, &theirs.data))
                 @if theirs.meta.next_cursor.is_some() {
                     p { a href={ "/inquiries?customerId=" (customer.id) } { (visitor.t("queue-more")) } }

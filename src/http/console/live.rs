@@ -27,7 +27,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
 /// `body` is told what happens. Whenever the connection stands again, everything counts as changed: nothing that
 /// happened in between is missed, because the page asks for the whole.
 pub fn connected(body: Markup) -> Markup {
-    html! { div hx-ext="sse" sse-connect="/live" { (body) } }
+    html! {
+        div hx-ext="sse" sse-connect="/live" {
+            // Read by the script, which is told only of what some element takes.
+            div hidden sse-swap="notice" hx-swap="none" {}
+            (body)
+        }
+    }
 }
 
 async fn stream(state: State, visitor: Visitor) -> Result<HttpResponse, HttpError> {

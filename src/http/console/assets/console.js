@@ -55,11 +55,13 @@
     const text = $("textarea", form);
     const kept = localStorage.getItem(keep(form));
     const note = $(".restored", form);
-    if (kept !== null && kept !== text.value) {
+    // Once htmx listens, so that the hub gets it.
+    document.addEventListener("DOMContentLoaded", () => {
+      if (kept === null || kept === text.value) return;
       text.value = kept;
       if (note) note.hidden = false;
       text.dispatchEvent(new Event("input", { bubbles: true }));
-    }
+    });
     text.addEventListener("input", () => localStorage.setItem(keep(form), text.value));
     form.addEventListener("htmx:afterRequest", (event) => {
       const { xhr, successful } = event.detail;
