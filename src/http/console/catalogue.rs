@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use unic_langid::{LanguageIdentifier, langid};
 
 /// What the console can be read in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,8 +26,8 @@ macro_rules! files {
     };
 }
 
-static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| bundle(langid!("en"), files!("en")));
-static GERMAN: LazyLock<Bundle> = LazyLock::new(|| bundle(langid!("de"), files!("de")));
+static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::English, files!("en")));
+static GERMAN: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::German, files!("de")));
 
 type Bundle = FluentBundle<FluentResource>;
 
@@ -90,8 +89,9 @@ impl Language {
 }
 
 /// What is wrong in a file is left out here and found by a test.
-fn bundle(language: LanguageIdentifier, files: &[&str]) -> Bundle {
-    let mut bundle = Bundle::new_concurrent(vec![language]);
+fn bundle(language: Language, files: &[&str]) -> Bundle {
+    // For its plurals.
+    let mut bundle = Bundle::new_concurrent(vec![language.tag().parse().unwrap_or_default()]);
     // Isolating marks are for texts of both directions, and would end up in what is copied.
     bundle.set_use_isolating(false);
     for file in files {

@@ -59,7 +59,7 @@ fn every_text_is_used_and_every_text_used_is_there() {
     let mut code = String::new();
     sources(Path::new(SOURCES), &mut code);
     let known = texts(files!("en"));
-    // `t("id")` and `with("id", …)`.
+    // Those with an id as it is.
     for call in ["t(\"", "with(\""] {
         for (at, _) in code.match_indices(call) {
             // Not the end of another name, as in `format("`.
@@ -90,6 +90,9 @@ fn every_text_is_used_and_every_text_used_is_there() {
 fn counts_and_languages_read_as_people_write_them() {
     let hours = |language: Language, n: i64| language.text("age-hours", &[("n", n.into())]);
     assert_eq!(hours(Language::English, 3), "3 h");
+    let days = |language: Language, n: i64| language.text("age-days", &[("n", n.into())]);
+    assert_eq!([1, 2].map(|n| days(Language::English, n)), ["1 day", "2 days"]);
+    assert_eq!([1, 2].map(|n| days(Language::German, n)), ["1 Tag", "2 Tage"]);
     assert_eq!(Language::by_tag("de-AT"), Some(Language::German));
     assert_eq!(Language::by_tag("fr"), None);
 }
