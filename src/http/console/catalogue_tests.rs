@@ -59,7 +59,7 @@ fn every_text_is_used_and_every_text_used_is_there() {
     let mut code = String::new();
     sources(Path::new(SOURCES), &mut code);
     let known = texts(files!("en"));
-    // `t("id")` and `with("id", …)`.
+    // Those with an id as it is.
     for call in ["t(\"", "with(\""] {
         for (at, _) in code.match_indices(call) {
             // Not the end of another name, as in `format("`.
