@@ -1,5 +1,6 @@
 //! Pages of administration: who and what may use the hub, what it tells others, and how it fares.
 
+mod api_keys;
 mod user;
 mod users;
 
@@ -17,7 +18,7 @@ use super::visitor::Visitor;
 use crate::http::problem::HttpError;
 
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.configure(users::routes).configure(user::routes);
+    config.configure(users::routes).configure(user::routes).configure(api_keys::routes);
 }
 
 /// Why a form has not done what it was for, to be shown with it. `Err` for what has nothing to do with the form.
@@ -72,6 +73,16 @@ fn confirmed(visitor: &Visitor, action: &str, label: &str, warning: &str, versio
                 p { (warning) }
                 button.danger { (label) }
             }))
+        }
+    }
+}
+
+/// A secret, in the one answer that has it.
+fn shown_once(prefs: &Prefs, what: &str, secret: &str) -> Markup {
+    html! {
+        section.notice.warn role="status" {
+            p { strong { (what) } " " (prefs.t("shown-once")) }
+            pre tabindex="0" role="region" aria-label=(what) { (secret) }
         }
     }
 }

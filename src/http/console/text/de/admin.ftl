@@ -20,6 +20,21 @@ done-user-deactivated = Deaktiviert. Die Arbeit wird weitergegeben.
 done-user-reactivated = Wieder aktiv.
 done-second-factor-reset = Der zweite Faktor wurde zurückgesetzt.
 
+# API-Schlüssel.
+api-keys-what = Damit melden sich Gateways und andere Programme.
+no-api-keys = Es gibt keinen Schlüssel.
+key-new = Neuer Schlüssel
+key-create = Schlüssel anlegen
+key-hint = Beginnt mit
+last-used = Zuletzt benutzt
+never = Nie
+scope-inbound = Anfragen einliefern
+scope-deliveries = Zustellungen abholen und melden
+revoke = Widerrufen
+revoke-what = Danach öffnet der Schlüssel nichts mehr. Das lässt sich nicht zurücknehmen.
+done-key-revoked = Der Schlüssel wurde widerrufen.
+shown-once = Kopieren Sie es jetzt: Es wird nicht noch einmal gezeigt.
+
 # Webhooks.
 event = Ereignis
 answer = Antwort des Empfängers
@@ -37,6 +52,7 @@ version = Version { $version }
 
 # Wörter mehrerer dieser Seiten.
 created = Angelegt
+created-by = Angelegt von
 changed = Geändert
 flag-true = Ja
 flag-false = Nein

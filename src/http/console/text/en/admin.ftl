@@ -20,6 +20,21 @@ done-user-deactivated = Deactivated. Their work is handed on.
 done-user-reactivated = Active again.
 done-second-factor-reset = The second factor was reset.
 
+# API keys.
+api-keys-what = What gateways and other programs come in with.
+no-api-keys = There is no key.
+key-new = New key
+key-create = Create key
+key-hint = Begins with
+last-used = Last used
+never = Never
+scope-inbound = bring inquiries in
+scope-deliveries = fetch deliveries and report on them
+revoke = Revoke
+revoke-what = From then on the key opens nothing. This cannot be taken back.
+done-key-revoked = The key was revoked.
+shown-once = Copy it now: it is not shown again.
+
 # Webhooks.
 event = Event
 answer = Answer
@@ -37,6 +52,7 @@ version = Version { $version }
 
 # Words of several of these pages.
 created = Created
+created-by = Created by
 changed = Changed
 flag-true = Yes
 flag-false = No
