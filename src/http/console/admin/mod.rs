@@ -1,8 +1,11 @@
 //! Pages of administration: who and what may use the hub, what it tells others, and how it fares.
 
 mod api_keys;
+mod attempts;
 mod user;
 mod users;
+mod webhook;
+mod webhooks;
 
 use std::fmt::Display;
 
@@ -18,7 +21,13 @@ use super::visitor::Visitor;
 use crate::http::problem::HttpError;
 
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.configure(users::routes).configure(user::routes).configure(api_keys::routes);
+    config
+        .configure(users::routes)
+        .configure(user::routes)
+        .configure(api_keys::routes)
+        .configure(webhooks::routes)
+        .configure(attempts::routes)
+        .configure(webhook::routes);
 }
 
 /// Why a form has not done what it was for, to be shown with it. `Err` for what has nothing to do with the form.

@@ -36,9 +36,55 @@ done-key-revoked = Der Schlüssel wurde widerrufen.
 shown-once = Kopieren Sie es jetzt: Es wird nicht noch einmal gezeigt.
 
 # Webhooks.
+webhook = Webhook
+webhook-new = Neuer Webhook
+webhook-create = Webhook anlegen
+webhook-change = Ändern
+webhook-what = Der Hub ruft diese Adresse bei jedem der gewählten Ereignisse auf, signiert nach Standard Webhooks.
+webhook-secret = Das Geheimnis, das die Aufrufe signiert.
+webhook-enabled = Eingeschaltet
+webhook-disabled = Abgeschaltet
+webhook-failing = Scheitert
+no-webhooks = Es gibt keinen Webhook.
+events-all = Alle Ereignisse, auch künftige
+events-every = Alle
+events-count = { $n } Arten
+disabled-because = Abgeschaltet, weil
+failing-since = Scheitert seit
+enable = Einschalten
+disable = Abschalten
+disable-what = Was inzwischen geschieht, wird nicht nachgeholt.
+rotate = Neues Geheimnis
+rotate-what = Das alte signiert noch 24 Stunden neben dem neuen.
+delete = Löschen
+delete-what = Mit allen Versuchen. Das lässt sich nicht zurücknehmen.
+done-webhook-enabled = Er ist eingeschaltet.
+done-webhook-disabled = Er ist abgeschaltet.
+done-webhook-deleted = Der Webhook wurde gelöscht.
+done-attempt-replayed = Der Aufruf wird wiederholt.
+attempts = Aufrufe der letzten 30 Tage
+no-attempts = Kein Aufruf passt.
+attempt-number = Versuch { $n }
+attempt-failed = Gescheitert
+attempt-succeeded = Gelungen
+attempt-duration = Dauer
+outcome = Ergebnis
 event = Ereignis
 answer = Antwort des Empfängers
+answer-body = Inhalt
 then = Danach
+tried-again-at = Nächster Versuch um
+message-pending = Wartet auf den Aufruf
+message-delivered = Zugestellt
+message-failed = Aufgegeben
+replay = Erneut aufrufen
+
+# Unzustellbares.
+message-body = Nachricht
+message-headers = Header
+message-empty = Sie ist leer.
+message-cut = Gezeigt werden die ersten { $n } Zeichen.
+message-id = Nachrichten-ID
 
 # Freigaberegeln.
 customer-status = Status des Kunden
@@ -46,11 +92,24 @@ customer-status = Status des Kunden
 # Das Protokoll.
 audit-of = Dazu im Protokoll
 audit-by = Von dieser Person im Protokoll
+entity-customer = Kunde
+entity-inquiry = Anfrage
+entity-response = Antwort
+entity-user = Benutzer
+entity-session = Sitzung
+entity-delivery = Zustellung
+entity-api-key = API-Schlüssel
+entity-dead-letter = Unzustellbare Nachricht
+entity-notification = Benachrichtigung
+entity-webhook = Webhook
+entity-webhook-attempt = Aufruf eines Webhooks
 
 # Der Hub und wovon er abhängt.
 version = Version { $version }
 
 # Wörter mehrerer dieser Seiten.
+about = Angaben
+at = Wann
 created = Angelegt
 created-by = Angelegt von
 changed = Geändert

@@ -36,9 +36,55 @@ done-key-revoked = The key was revoked.
 shown-once = Copy it now: it is not shown again.
 
 # Webhooks.
+webhook = Webhook
+webhook-new = New webhook
+webhook-create = Create webhook
+webhook-change = Change it
+webhook-what = The hub calls this address with each of the events chosen, signed as Standard Webhooks has it.
+webhook-secret = The secret that signs its calls.
+webhook-enabled = Enabled
+webhook-disabled = Disabled
+webhook-failing = Failing
+no-webhooks = There is no webhook.
+events-all = All events, those to come included
+events-every = All
+events-count = { $n } types
+disabled-because = Disabled because
+failing-since = Failing since
+enable = Enable
+disable = Disable
+disable-what = What happens meanwhile it does not hear of later.
+rotate = New secret
+rotate-what = The old one signs beside the new one for 24 hours.
+delete = Delete
+delete-what = With all its attempts. This cannot be taken back.
+done-webhook-enabled = It is enabled.
+done-webhook-disabled = It is disabled.
+done-webhook-deleted = The webhook was deleted.
+done-attempt-replayed = It is called again.
+attempts = Calls of the last 30 days
+no-attempts = No call matches.
+attempt-number = Attempt { $n }
+attempt-failed = Failed
+attempt-succeeded = Succeeded
+attempt-duration = Took
+outcome = Outcome
 event = Event
 answer = Answer
+answer-body = What it said
 then = Then
+tried-again-at = To be tried again at
+message-pending = Waits to be called
+message-delivered = Delivered
+message-failed = Given up
+replay = Call again
+
+# Dead letters.
+message-body = Message
+message-headers = Headers
+message-empty = It is empty.
+message-cut = The first { $n } characters are shown.
+message-id = Message id
 
 # Approval policies.
 customer-status = Status of the customer
@@ -46,11 +92,24 @@ customer-status = Status of the customer
 # The audit trail.
 audit-of = About it in the audit trail
 audit-by = By them in the audit trail
+entity-customer = Customer
+entity-inquiry = Inquiry
+entity-response = Reply
+entity-user = User
+entity-session = Session
+entity-delivery = Delivery
+entity-api-key = API key
+entity-dead-letter = Dead letter
+entity-notification = Notification
+entity-webhook = Webhook
+entity-webhook-attempt = Call of a webhook
 
 # The hub and what it depends on.
 version = Version { $version }
 
 # Words of several of these pages.
+about = About it
+at = When
 created = Created
 created-by = Created by
 changed = Changed
