@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod attempts;
+mod dead_letters;
 mod user;
 mod users;
 mod webhook;
@@ -14,6 +15,7 @@ use actix_web::{ResponseError, web};
 use maud::{Markup, html};
 use nexus_actors::HubError;
 use nexus_actors::domain::FieldError;
+use nexus_actors::domain::dead_letter::AlreadySettled;
 
 use super::parts;
 use super::prefs::Prefs;
@@ -27,7 +29,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(api_keys::routes)
         .configure(webhooks::routes)
         .configure(attempts::routes)
-        .configure(webhook::routes);
+        .configure(webhook::routes)
+        .configure(dead_letters::routes);
 }
 
 /// Why a form has not done what it was for, to be shown with it. `Err` for what has nothing to do with the form.
@@ -38,6 +41,15 @@ fn refusal(prefs: &Prefs, error: HttpError) -> Result<(StatusCode, Markup), Http
             parts::errors(prefs, &[FieldError::new(pointer, "already_in_use", "is already in use")])
         }
         HttpError::Hub(HubError::Stale { .. }) => parts::alert(&prefs.t("failure-412")),
+        HttpError::Hub(HubError::StillRefused { reason, error }) => html! {
+            div.notice.bad role="alert" {
+                p { (prefs.t("still-refused")) " " (prefs.t(&format!("dead-reason-{reason}").replace('_', "-"))) }
+                p lang="en" { (error) }
+            }
+        },
+        HttpError::Hub(HubError::AlreadySettled(AlreadySettled(status))) => {
+            parts::alert(&prefs.t(&format!("settled-{status}")))
+        }
         HttpError::Hub(HubError::Conflict(why)) => html! {
             div.notice.bad role="alert" {
                 p { (prefs.t("failure-409")) }

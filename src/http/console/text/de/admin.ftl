@@ -80,11 +80,44 @@ message-failed = Aufgegeben
 replay = Erneut aufrufen
 
 # Unzustellbares.
+dead-letter = Unzustellbare Nachricht
+dead-letters-what = Nachrichten von Gateways, die nicht angenommen werden konnten. Sie bleiben ganz erhalten, bis die Ursache behoben ist.
+no-dead-letters = Keine Nachricht passt.
+dead-reason = Grund
+dead-reason-too-large = Sie ist zu groß.
+dead-reason-bad-json = Sie ist kein JSON.
+dead-reason-validation-failed = Ihr Inhalt ist nicht gültig.
+dead-reason-no-channel = Sie nennt keinen Kanal.
+dead-reason-unknown-routing-key = Ihr Routing-Key ist unbekannt.
+dead-reason-unknown-delivery = Sie meldet eine Zustellung, die es nicht gibt.
+dead-reason-contradicting-report = Sie widerspricht einer früheren Meldung.
+dead-reason-failed-repeatedly = Der Hub ist wiederholt an ihr gescheitert.
+letter-open = Offen
+letter-replayed = Angenommen
+letter-discarded = Verworfen
+letter-replay = Erneut annehmen
+letter-replay-what = Als wäre sie eben gekommen: nachdem die Ursache behoben ist.
+letter-discard = Verwerfen
+letter-discard-what = Sie wird aufgegeben und bleibt verzeichnet.
+done-letter-replayed = Sie wurde angenommen.
+done-letter-discarded = Sie wurde verworfen.
+still-refused = Sie wird noch immer abgelehnt und bleibt offen:
+settled-open = Sie ist offen.
+settled-replayed = Sie wurde schon angenommen; es ist nichts mehr zu tun.
+settled-discarded = Sie wurde schon verworfen; es ist nichts mehr zu tun.
+settled-at = Erledigt
 message-body = Nachricht
 message-headers = Header
 message-empty = Sie ist leer.
 message-cut = Gezeigt werden die ersten { $n } Zeichen.
 message-id = Nachrichten-ID
+routing-key = Routing-Key
+content-type = Inhaltstyp
+size = Größe
+bytes = { $n ->
+    [one] { $n } Byte
+   *[other] { $n } Bytes
+}
 
 # Freigaberegeln.
 customer-status = Status des Kunden

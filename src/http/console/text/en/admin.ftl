@@ -80,11 +80,44 @@ message-failed = Given up
 replay = Call again
 
 # Dead letters.
+dead-letter = Dead letter
+dead-letters-what = Messages of gateways that could not be taken. They are kept whole, to be taken again once the cause is mended.
+no-dead-letters = No message matches.
+dead-reason = Reason
+dead-reason-too-large = It is too large.
+dead-reason-bad-json = It is not JSON.
+dead-reason-validation-failed = Its content is not valid.
+dead-reason-no-channel = It names no channel.
+dead-reason-unknown-routing-key = Its routing key is unknown.
+dead-reason-unknown-delivery = It reports on a delivery there is not.
+dead-reason-contradicting-report = It contradicts an earlier report.
+dead-reason-failed-repeatedly = The hub failed on it again and again.
+letter-open = Open
+letter-replayed = Replayed
+letter-discarded = Discarded
+letter-replay = Take it again
+letter-replay-what = As if it had just come: after its cause has been mended.
+letter-discard = Discard
+letter-discard-what = It is given up, and stays on record.
+done-letter-replayed = It was taken.
+done-letter-discarded = It was discarded.
+still-refused = It is still refused, and stays open:
+settled-open = It is open.
+settled-replayed = It was taken before; nothing is left to do.
+settled-discarded = It was discarded before; nothing is left to do.
+settled-at = Settled
 message-body = Message
 message-headers = Headers
 message-empty = It is empty.
 message-cut = The first { $n } characters are shown.
 message-id = Message id
+routing-key = Routing key
+content-type = Content type
+size = Size
+bytes = { $n ->
+    [one] { $n } byte
+   *[other] { $n } bytes
+}
 
 # Approval policies.
 customer-status = Status of the customer
