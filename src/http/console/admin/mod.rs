@@ -3,6 +3,7 @@
 mod api_keys;
 mod attempts;
 mod dead_letters;
+mod policies;
 mod user;
 mod users;
 mod webhook;
@@ -30,7 +31,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(webhooks::routes)
         .configure(attempts::routes)
         .configure(webhook::routes)
-        .configure(dead_letters::routes);
+        .configure(dead_letters::routes)
+        .configure(policies::routes);
 }
 
 /// Why a form has not done what it was for, to be shown with it. `Err` for what has nothing to do with the form.

@@ -120,7 +120,28 @@ bytes = { $n ->
 }
 
 # Freigaberegeln.
+policies-what = Wie viele eine Antwort freigeben müssen. Es gilt die erste Regel, die passt. Sie stehen in der Konfiguration des Hubs.
+policies-else = Wo keine passt, muss eine Person freigeben.
+no-policies = Es gibt keine; deshalb muss jede Antwort von einer Person freigegeben werden.
+policy-always = Sie passt auf jede Antwort.
+policy-when = Sie passt, wenn all das zutrifft:
+policy-all-authors = Alle, die daran geschrieben haben, müssen unter den Genannten sein.
+requires-one = Eine Person muss freigeben.
+requires-two = Zwei Personen müssen freigeben.
+requires-some = Von hundert Antworten warten { $n } zufällig gewählte auf Freigabe; die übrigen werden sofort freigegeben.
 customer-status = Status des Kunden
+or = oder
+explain = Welche gilt?
+explain-do = Erklären
+explain-applies = Es gilt die Regel „{ $policy }“.
+explain-none = Keine Regel passt.
+explain-reply = Zur Antwort
+explain-matches = Passt
+explain-no-match = Passt nicht
+condition = Bedingung
+wanted = Verlangt
+found = Vorgefunden
+holds = Trifft zu
 
 # Das Protokoll.
 audit-of = Dazu im Protokoll

@@ -120,7 +120,28 @@ bytes = { $n ->
 }
 
 # Approval policies.
+policies-what = How many people have to approve a reply. The first policy that matches applies. They are in the hub's configuration.
+policies-else = Where none matches, one person has to approve.
+no-policies = There is none, so one person has to approve each reply.
+policy-always = It matches every reply.
+policy-when = It matches where all of this holds:
+policy-all-authors = Everyone whose words are in it must be among the authors.
+requires-one = One person has to approve.
+requires-two = Two people have to approve.
+requires-some = Of a hundred replies { $n } wait for approval, picked at random; the others are released at once.
 customer-status = Status of the customer
+or = or
+explain = Which one applies?
+explain-do = Explain
+explain-applies = The policy “{ $policy }” applies.
+explain-none = No policy matches.
+explain-reply = To the reply
+explain-matches = Matches
+explain-no-match = Does not match
+condition = Condition
+wanted = Wanted
+found = Found
+holds = Holds
 
 # The audit trail.
 audit-of = About it in the audit trail
