@@ -27,6 +27,12 @@ impl ListQuery {
         Query::of(encoded(self.pairs.iter().filter(|(name, _)| name != DONE)))
     }
 
+    /// Likewise, with values that the list's form sends in another way.
+    pub fn query_with(&self, value: impl Fn(&str, &str) -> String) -> Query {
+        let pairs = self.pairs.iter().map(|(name, one)| (name.clone(), value(name, one))).collect();
+        Self { pairs }.query()
+    }
+
     /// What the list's form shows.
     pub fn value(&self, name: &str) -> &str {
         self.pairs.iter().find(|(one, _)| one == name).map_or("", |(_, value)| value)

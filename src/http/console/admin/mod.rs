@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod attempts;
+mod audit;
 mod dead_letters;
 mod policies;
 mod user;
@@ -32,7 +33,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(attempts::routes)
         .configure(webhook::routes)
         .configure(dead_letters::routes)
-        .configure(policies::routes);
+        .configure(policies::routes)
+        .configure(audit::routes);
 }
 
 /// Why a form has not done what it was for, to be shown with it. `Err` for what has nothing to do with the form.

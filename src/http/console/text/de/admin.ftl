@@ -144,8 +144,22 @@ found = Vorgefunden
 holds = Trifft zu
 
 # Das Protokoll.
+audit-what = Alles, was geändert wurde, und von wem; das Neueste zuerst. Ob das Protokoll unverändert ist, prüft der Befehl nexus-hub audit verify.
+no-audit = Kein Eintrag passt.
+audit-entity = Was
+audit-entity-id = Dessen ID
+audit-actor = Wer
+audit-action = Vorgang
+audit-from = Von
+audit-to = Bis
+audit-changes = Änderungen
+audit-field = Feld
+audit-before = Vorher
+audit-after = Nachher
 audit-of = Dazu im Protokoll
 audit-by = Von dieser Person im Protokoll
+the-hub = Der Hub selbst
+request-id = Anfrage an den Hub
 entity-customer = Kunde
 entity-inquiry = Anfrage
 entity-response = Antwort

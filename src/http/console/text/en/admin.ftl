@@ -144,8 +144,22 @@ found = Found
 holds = Holds
 
 # The audit trail.
+audit-what = Whatever was changed, by whom, newest first. Whether the trail is still what was written is told by the command nexus-hub audit verify.
+no-audit = No entry matches.
+audit-entity = What
+audit-entity-id = Its id
+audit-actor = Who
+audit-action = Action
+audit-from = From
+audit-to = Until
+audit-changes = Changes
+audit-field = Field
+audit-before = Before
+audit-after = After
 audit-of = About it in the audit trail
 audit-by = By them in the audit trail
+the-hub = The hub itself
+request-id = Request
 entity-customer = Customer
 entity-inquiry = Inquiry
 entity-response = Reply
