@@ -5,6 +5,7 @@ mod attempts;
 mod audit;
 mod dead_letters;
 mod policies;
+mod system;
 mod user;
 mod users;
 mod webhook;
@@ -34,7 +35,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(webhook::routes)
         .configure(dead_letters::routes)
         .configure(policies::routes)
-        .configure(audit::routes);
+        .configure(audit::routes)
+        .configure(system::routes);
 }
 
 /// Why a form has not done what it was for, to be shown with it. `Err` for what has nothing to do with the form.

@@ -174,6 +174,35 @@ entity-webhook-attempt = Aufruf eines Webhooks
 
 # Der Hub und wovon er abhängt.
 version = Version { $version }
+database = Datenbank
+redis = Redis
+broker = Broker
+actors = Aktoren
+embedded-what = Was im Hub selbst läuft, ist da, solange der Hub da ist.
+check-up = In Ordnung
+check-degraded = Eingeschränkt
+check-down = Ausgefallen
+system-queues = Was wartet
+system-queue = Warteschlange
+system-queue-length = Einträge
+system-queue-oldest = Ältester wartet seit
+system-queues-unknown = Die Datenbank gibt keine Auskunft.
+waits-outbox = Ereignisse zum Veröffentlichen
+waits-approvals = Antworten zur Freigabe
+waits-unassigned-inquiries = Anfragen, die niemand hat
+waits-deliveries = Zustellungen zum Versand
+waits-unreported-deliveries = Zustellungen ohne Meldung des Gateways
+waits-webhook-messages = Aufrufe von Webhooks
+waits-dead-letters = Offene unzustellbare Nachrichten
+actor = Aktor
+actor-starting = Startet
+actor-running = Läuft
+actor-restarting = Startet neu
+actor-failed = Aufgegeben
+actor-stopped = Beendet
+restarts = Neustarts
+messages-in-flight = Nachrichten in Arbeit
+messages-refused = Abgewiesene Nachrichten
 
 # Wörter mehrerer dieser Seiten.
 about = Angaben

@@ -174,6 +174,35 @@ entity-webhook-attempt = Call of a webhook
 
 # The hub and what it depends on.
 version = Version { $version }
+database = Database
+redis = Redis
+broker = Broker
+actors = Actors
+embedded-what = What runs inside the hub is up when the hub is.
+check-up = Up
+check-degraded = Degraded
+check-down = Down
+system-queues = What waits
+system-queue = Queue
+system-queue-length = Entries
+system-queue-oldest = Oldest waits for
+system-queues-unknown = The database does not tell.
+waits-outbox = Events to be published
+waits-approvals = Replies to be approved
+waits-unassigned-inquiries = Inquiries nobody has
+waits-deliveries = Deliveries to be sent
+waits-unreported-deliveries = Deliveries whose gateway has not reported
+waits-webhook-messages = Calls of webhooks
+waits-dead-letters = Open dead letters
+actor = Actor
+actor-starting = Starting
+actor-running = Running
+actor-restarting = Restarting
+actor-failed = Given up
+actor-stopped = Stopped
+restarts = Restarts
+messages-in-flight = Messages under way
+messages-refused = Messages refused
 
 # Words of several of these pages.
 about = About it
