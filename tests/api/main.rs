@@ -12,6 +12,7 @@ mod bad_input;
 mod behind;
 mod cache;
 mod channels;
+mod console_admin;
 mod conventions;
 mod customers;
 mod dead_letters;
