@@ -118,20 +118,27 @@ pub struct ProfileChange {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "The email is in use"),
         WriteProblems))]
 pub async fn register(state: State, signed: Signed, body: Body) -> Result<HttpResponse, HttpError> {
-    let input = body.parse().and_then(|input: NewUser| {
-        let mut checks = Checks::new();
-        let input = input.check(&mut checks);
-        let owner = Owner { email: &input.email, first_name: &input.first_name, last_name: &input.last_name };
-        check_password(&mut checks, "/password", &input.password, owner);
-        Ok(checks.finish(input).map_err(HubError::Invalid)?)
-    });
+    let input = body.parse().and_then(checked_user);
     let user =
         after_permission(&state.hub, signed.principal(), Action::WriteUsers, Target::None, input).await?;
+    Ok(created("/api/v1/users", &create_user(&state, signed.creating(), user).await?))
+}
+
+/// The user asked for, if everything about them is right.
+pub(super) fn checked_user(input: NewUser) -> Result<NewUser, HttpError> {
+    let mut checks = Checks::new();
+    let input = input.check(&mut checks);
+    let owner = Owner { email: &input.email, first_name: &input.first_name, last_name: &input.last_name };
+    check_password(&mut checks, "/password", &input.password, owner);
+    Ok(checks.finish(input).map_err(HubError::Invalid)?)
+}
+
+/// Makes a user who has been checked.
+pub(super) async fn create_user(state: &HttpState, caller: Caller, user: NewUser) -> Result<User, HttpError> {
     // Before the costly hash.
-    permit_any(signed.principal(), Action::WriteUsers)?;
+    permit_any(&caller.principal, Action::WriteUsers)?;
     let password_hash = state.passwords.hash(user.password.clone()).await?;
-    let create = CreateUser { caller: Some(signed.creating()), user, password_hash };
-    Ok(created("/api/v1/users", &state.hub.user_desk.ask(create).await?))
+    Ok(state.hub.user_desk.ask(CreateUser { caller: Some(caller), user, password_hash }).await?)
 }
 
 /// Signs in. Where the user has a second factor it takes a `code` as well: without a right one, and with the right

@@ -8,8 +8,8 @@ use nexus_actors::supervision::State as ActorState;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::State;
 use super::openapi::HealthProblem;
+use super::{HttpState, State};
 
 /// A check that takes longer counts as failed.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -53,6 +53,16 @@ pub struct Alive {
 #[utoipa::path(get, path = "/health", tag = "health",
     responses((status = 200, body = Health), (status = 503, body = Health, description = "The database is down")))]
 pub async fn health(state: State) -> HttpResponse {
+    let health = checked(&state).await;
+    let mut answer = match health.status {
+        Check::Down => HttpResponse::ServiceUnavailable(),
+        Check::Up | Check::Degraded => HttpResponse::Ok(),
+    };
+    answer.insert_header((header::CACHE_CONTROL, "no-store")).json(health)
+}
+
+/// What `GET /health` and the console tell.
+pub(super) async fn checked(state: &HttpState) -> Health {
     let database = match tokio::time::timeout(PATIENCE, state.hub.storage.db.ping()).await {
         Ok(Ok(())) => Check::Up,
         Ok(Err(_)) | Err(_) => Check::Down,
@@ -63,7 +73,7 @@ pub async fn health(state: State) -> HttpResponse {
         Some(_) => Check::Down,
     };
     let broker = if state.broker.is_up() { Check::Up } else { Check::Down };
-    let checks = Checks { database, redis, broker, actors: actors(&state) };
+    let checks = Checks { database, redis, broker, actors: actors(state) };
     let all = [checks.database, checks.redis, checks.broker, checks.actors];
     let status = if database == Check::Down || checks.actors == Check::Down {
         Check::Down
@@ -72,9 +82,7 @@ pub async fn health(state: State) -> HttpResponse {
     } else {
         Check::Up
     };
-    let mut answer =
-        if status == Check::Down { HttpResponse::ServiceUnavailable() } else { HttpResponse::Ok() };
-    answer.insert_header((header::CACHE_CONTROL, "no-store")).json(Health { status, checks })
+    Health { status, checks }
 }
 
 /// The process answers.
@@ -93,7 +101,7 @@ pub async fn ready(state: State) -> HttpResponse {
     answer.insert_header((header::CACHE_CONTROL, "no-store")).json(Alive { status })
 }
 
-fn actors(state: &State) -> Check {
+fn actors(state: &HttpState) -> Check {
     state.hub.health().iter().fold(Check::Up, |worst, actor| match actor.state {
         ActorState::Running => worst,
         ActorState::Starting | ActorState::Restarting if worst == Check::Up => Check::Degraded,

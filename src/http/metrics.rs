@@ -89,7 +89,7 @@ impl Metrics {
     }
 
     /// One look at a time, and not at tables that are not there yet.
-    async fn queues(&self, state: &HttpState) -> Option<Vec<Queue>> {
+    pub async fn queues(&self, state: &HttpState) -> Option<Vec<Queue>> {
         let mut last = self.queues.lock().await;
         if let Some(look) = last.as_ref().filter(|look| look.at.elapsed() < KEPT) {
             return look.queues.clone();

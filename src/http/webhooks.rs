@@ -1,18 +1,18 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use nexus_actors::HubError;
 use nexus_actors::desk::permit_any;
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
 use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::webhook::{NewWebhook, Webhook, WebhookAttempt, WebhookMessage, WebhookPatch};
+use nexus_actors::domain::{Caller, Principal};
 use nexus_actors::store::webhooks::{GetWebhook, ListAttempts, ListWebhooks, SORTS};
 use nexus_actors::webhook_desk::{ChangeWebhook, CreateWebhook, DeleteWebhook, ReplayAttempt, RotateSecret};
+use nexus_actors::{HubError, HubResult};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::State;
 use super::access::{PathId, Target, after_permission};
 use super::body::Body;
 use super::conditional::{changed, etag, found, never_stored};
@@ -23,6 +23,7 @@ use super::openapi::{
 use super::problem::{HttpError, Problem};
 use super::query::{Listing, Query};
 use super::signed::Signed;
+use super::{HttpState, State};
 use crate::webhooks::new_secret;
 
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -56,9 +57,14 @@ pub struct AttemptId {
 #[utoipa::path(get, path = "/api/v1/webhooks", tag = "webhooks", security(("bearer" = [])),
     params(Paging), responses((status = 200, body = Page<Webhook>), ListProblems))]
 pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResponse, HttpError> {
-    permit_any(signed.principal(), Action::ManageWebhooks)?;
-    let page = query.list(&[])?.page(Listing::newest(SORTS))?;
-    Ok(HttpResponse::Ok().json(state.hub.webhooks.ask(ListWebhooks { page }).await?))
+    let asked = asked(signed.principal(), &query)?;
+    Ok(HttpResponse::Ok().json(state.hub.webhooks.ask(asked).await?))
+}
+
+/// What a query asks for.
+pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListWebhooks, HttpError> {
+    permit_any(principal, Action::ManageWebhooks)?;
+    Ok(ListWebhooks { page: query.list(&[])?.page(Listing::newest(SORTS))? })
 }
 
 /// Tells a URL of events from now on, signed as Standard Webhooks has it. The secret is in this answer and nowhere
@@ -72,13 +78,21 @@ pub async fn create(state: State, signed: Signed, body: Body) -> Result<HttpResp
         body.parse().and_then(|input: NewWebhook| Ok(input.validate(rule).map_err(HubError::Invalid)?));
     let input =
         after_permission(&state.hub, signed.principal(), Action::ManageWebhooks, Target::None, input).await?;
-    let secret = new_secret();
-    let create = CreateWebhook { caller: signed.caller, input, secret: secret.clone() };
-    let webhook = state.hub.webhook_desk.ask(create).await?;
+    let created = create_webhook(&state, signed.caller, input).await?;
     let mut response = HttpResponse::Created();
-    response.insert_header((header::LOCATION, format!("/api/v1/webhooks/{}", webhook.id)));
-    response.insert_header((header::ETAG, etag(webhook.version)));
-    Ok(never_stored(response.json(KeyedWebhook { webhook, secret })))
+    response.insert_header((header::LOCATION, format!("/api/v1/webhooks/{}", created.webhook.id)));
+    response.insert_header((header::ETAG, etag(created.webhook.version)));
+    Ok(never_stored(response.json(created)))
+}
+
+pub(super) async fn create_webhook(
+    state: &HttpState,
+    caller: Caller,
+    input: NewWebhook,
+) -> HubResult<KeyedWebhook> {
+    let secret = new_secret();
+    let create = CreateWebhook { caller, input, secret: secret.clone() };
+    Ok(KeyedWebhook { webhook: state.hub.webhook_desk.ask(create).await?, secret })
 }
 
 /// Reads one webhook.
@@ -92,7 +106,7 @@ pub async fn read(
     signed: Signed,
     id: PathId,
 ) -> Result<HttpResponse, HttpError> {
-    Ok(found(&request, &managed(&state, &signed, id).await?))
+    Ok(found(&request, &managed(&state, signed.principal(), id.0).await?))
 }
 
 /// Changes what is named and leaves the rest.
@@ -122,12 +136,16 @@ pub async fn delete(state: State, signed: Signed, id: PathId) -> Result<HttpResp
     params(Id, IfMatch),
     responses((status = 200, body = KeyedWebhook, headers(("ETag" = String))), ActionProblems))]
 pub async fn rotate(state: State, signed: Signed, id: PathId) -> Result<HttpResponse, HttpError> {
-    let secret = new_secret();
-    let rotate = RotateSecret { caller: signed.caller, id: id.0, secret: secret.clone() };
-    let webhook = state.hub.webhook_desk.ask(rotate).await?;
+    let rotated = rotate_secret(&state, signed.caller, id.0).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((header::ETAG, etag(webhook.version)));
-    Ok(never_stored(response.json(KeyedWebhook { webhook, secret })))
+    response.insert_header((header::ETAG, etag(rotated.webhook.version)));
+    Ok(never_stored(response.json(rotated)))
+}
+
+pub(super) async fn rotate_secret(state: &HttpState, caller: Caller, id: Uuid) -> HubResult<KeyedWebhook> {
+    let secret = new_secret();
+    let rotate = RotateSecret { caller, id, secret: secret.clone() };
+    Ok(KeyedWebhook { webhook: state.hub.webhook_desk.ask(rotate).await?, secret })
 }
 
 /// Lists calls of the last 30 days, newest first.
@@ -140,12 +158,16 @@ pub async fn attempts(
     id: PathId,
     query: Query,
 ) -> Result<HttpResponse, HttpError> {
-    let webhook = managed(&state, &signed, id).await?;
+    let webhook = managed(&state, signed.principal(), id.0).await?;
+    let asked = asked_attempts(webhook.id, &query)?;
+    Ok(HttpResponse::Ok().json(state.hub.webhooks.ask(asked).await?))
+}
+
+/// Which attempts of a webhook a query asks for.
+pub(super) fn asked_attempts(webhook_id: Uuid, query: &Query) -> Result<ListAttempts, HttpError> {
     let params = query.list(&["succeeded"])?;
     let succeeded = params.flag("succeeded")?;
-    let page = params.page(Listing::newest(SORTS))?;
-    let list = ListAttempts { webhook_id: webhook.id, succeeded, page };
-    Ok(HttpResponse::Ok().json(state.hub.webhooks.ask(list).await?))
+    Ok(ListAttempts { webhook_id, succeeded, page: params.page(Listing::newest(SORTS))? })
 }
 
 /// Makes the call of an attempt again, under the same `webhook-id`.
@@ -161,15 +183,22 @@ pub async fn replay(
     signed: Signed,
     id: PathId,
 ) -> Result<HttpResponse, HttpError> {
-    let text = request.match_info().get("attempt_id").unwrap_or_default();
-    let attempt_id = Uuid::parse_str(text)
-        .map_err(|_| HttpError::Malformed("the attempt's id in the path must be a UUID".to_owned()))?;
-    let replay = ReplayAttempt { caller: signed.caller, webhook_id: id.0, attempt_id };
+    let replay = ReplayAttempt { caller: signed.caller, webhook_id: id.0, attempt_id: attempt_id(&request)? };
     Ok(HttpResponse::Accepted().json(state.hub.webhook_desk.ask(replay).await?))
 }
 
-async fn managed(state: &State, signed: &Signed, id: PathId) -> Result<Webhook, HttpError> {
-    permit_any(signed.principal(), Action::ManageWebhooks)?;
-    let found = state.hub.webhooks.ask(GetWebhook(id.0)).await?;
+pub(super) fn attempt_id(request: &HttpRequest) -> Result<Uuid, HttpError> {
+    let text = request.match_info().get("attempt_id").unwrap_or_default();
+    let malformed = |_| HttpError::Malformed("the attempt's id in the path must be a UUID".to_owned());
+    Uuid::parse_str(text).map_err(malformed)
+}
+
+pub(super) async fn managed(
+    state: &HttpState,
+    principal: &Principal,
+    id: Uuid,
+) -> Result<Webhook, HttpError> {
+    permit_any(principal, Action::ManageWebhooks)?;
+    let found = state.hub.webhooks.ask(GetWebhook(id)).await?;
     Ok(found.ok_or(HubError::NotFound(EntityType::Webhook))?)
 }

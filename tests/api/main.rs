@@ -13,6 +13,7 @@ mod behind;
 mod cache;
 mod channels;
 mod console;
+mod console_admin;
 mod conventions;
 mod customers;
 mod dead_letters;

@@ -12,8 +12,11 @@ use nexus_actors::{HubError, HubResult};
 use crate::http::problem::HttpError;
 use crate::http::query::Query;
 
+/// What a form has just done, for the page to say so; no part of what is listed.
+const DONE: &str = "done";
+
 /// The parameters of a list, as the API has them. What a form sends empty is as if it had not been there.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ListQuery {
     pairs: Vec<(String, String)>,
 }
@@ -21,7 +24,13 @@ pub struct ListQuery {
 impl ListQuery {
     /// As the API reads it.
     pub fn query(&self) -> Query {
-        Query::of(encoded(self.pairs.iter()))
+        Query::of(encoded(self.pairs.iter().filter(|(name, _)| name != DONE)))
+    }
+
+    /// Likewise, with values that the list's form sends in another way.
+    pub fn query_with(&self, value: impl Fn(&str, &str) -> String) -> Query {
+        let pairs = self.pairs.iter().map(|(name, one)| (name.clone(), value(name, one))).collect();
+        Self { pairs }.query()
     }
 
     /// What the list's form shows.
@@ -31,7 +40,7 @@ impl ListQuery {
 
     /// Everything but the page, for links.
     pub fn filters(&self) -> String {
-        encoded(self.pairs.iter().filter(|(name, _)| name != "page"))
+        encoded(self.pairs.iter().filter(|(name, _)| name != "page" && name != DONE))
     }
 }
 

@@ -11,6 +11,7 @@
 //! | the others | the pages |
 
 mod account;
+mod admin;
 mod approvals;
 mod assets;
 mod catalogue;
@@ -58,7 +59,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
             .configure(customers::routes)
             .configure(approvals::routes)
             .configure(team::routes)
-            .configure(live::routes),
+            .configure(live::routes)
+            .configure(admin::routes),
     );
 }
 

@@ -89,7 +89,8 @@ pub fn errors(prefs: &Prefs, errors: &[FieldError]) -> Markup {
 
 /// In the reader's language where the catalogue knows the field and the code; in the API's words otherwise.
 pub fn field_error(prefs: &Prefs, error: &FieldError) -> String {
-    let name = error.pointer.trim_start_matches('/');
+    // Of what is listed in a field, the field.
+    let name = error.pointer.trim_start_matches('/').split('/').next().unwrap_or_default();
     let field =
         prefs.language.text_if_any(&format!("field-{}", kebab(name))).unwrap_or_else(|| name.to_owned());
     let what = prefs.language.text_if_any(&format!("error-{}", error.code.replace('_', "-")));

@@ -1,0 +1,115 @@
+//! Pages of administration: who and what may use the hub, what it tells others, and how it fares.
+
+mod api_keys;
+mod attempts;
+mod audit;
+mod dead_letters;
+mod policies;
+mod system;
+mod user;
+mod users;
+mod webhook;
+mod webhooks;
+
+use std::fmt::Display;
+
+use actix_web::http::StatusCode;
+use actix_web::{ResponseError, web};
+use maud::{Markup, html};
+use nexus_actors::HubError;
+use nexus_actors::domain::FieldError;
+use nexus_actors::domain::dead_letter::AlreadySettled;
+
+use super::parts;
+use super::prefs::Prefs;
+use super::visitor::Visitor;
+use crate::http::problem::HttpError;
+
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .configure(users::routes)
+        .configure(user::routes)
+        .configure(api_keys::routes)
+        .configure(webhooks::routes)
+        .configure(attempts::routes)
+        .configure(webhook::routes)
+        .configure(dead_letters::routes)
+        .configure(policies::routes)
+        .configure(audit::routes)
+        .configure(system::routes);
+}
+
+/// Why a form has not done what it was for, to be shown with it. `Err` for what has nothing to do with the form.
+fn refusal(prefs: &Prefs, error: HttpError) -> Result<(StatusCode, Markup), HttpError> {
+    let told = match &error {
+        HttpError::Hub(HubError::Invalid(errors)) => parts::errors(prefs, errors),
+        HttpError::Hub(HubError::Taken { pointer, .. }) => {
+            parts::errors(prefs, &[FieldError::new(pointer, "already_in_use", "is already in use")])
+        }
+        HttpError::Hub(HubError::Stale { .. }) => parts::alert(&prefs.t("failure-412")),
+        HttpError::Hub(HubError::StillRefused { reason, error }) => html! {
+            div.notice.bad role="alert" {
+                p { (prefs.t("still-refused")) " " (prefs.t(&format!("dead-reason-{reason}").replace('_', "-"))) }
+                p lang="en" { (error) }
+            }
+        },
+        HttpError::Hub(HubError::AlreadySettled(AlreadySettled(status))) => {
+            parts::alert(&prefs.t(&format!("settled-{status}")))
+        }
+        HttpError::Hub(HubError::Conflict(why)) => html! {
+            div.notice.bad role="alert" {
+                p { (prefs.t("failure-409")) }
+                p lang="en" { (why) }
+            }
+        },
+        HttpError::Hub(HubError::Contended) => parts::alert(&prefs.t("failure-409")),
+        _ => return Err(error),
+    };
+    Ok((error.status_code(), told))
+}
+
+/// What has just been done, by the name that the page's address has for it.
+fn done(prefs: &Prefs, known: &[&str], name: &str) -> Markup {
+    html! {
+        @if let Some(done) = known.iter().find(|known| **known == name) {
+            (parts::notice(&prefs.t(&format!("done-{done}"))))
+        }
+    }
+}
+
+/// The choices of a filter: any, or one of these.
+fn any_or<T: Display>(prefs: &Prefs, all: &[T], id: impl Fn(&T) -> String) -> Vec<(String, String)> {
+    let any = (String::new(), prefs.t("any"));
+    std::iter::once(any)
+        .chain(all.iter().map(|one| (one.to_string(), prefs.t(&id(one).replace('_', "-")))))
+        .collect()
+}
+
+/// Yes, no, or any.
+fn any_or_flag(prefs: &Prefs) -> Vec<(String, String)> {
+    any_or(prefs, &[true, false], |flag| format!("flag-{flag}"))
+}
+
+/// A button that has to be uncovered first: for what cannot be taken back. `version`: of what it is meant for.
+fn confirmed(visitor: &Visitor, action: &str, label: &str, warning: &str, version: Option<i64>) -> Markup {
+    html! {
+        details {
+            summary { (label) }
+            (parts::form(visitor, action, html! {
+                @if let Some(version) = version { input type="hidden" name="version" value=(version); }
+                p { (warning) }
+                button.danger { (label) }
+            }))
+        }
+    }
+}
+
+/// A secret, in the one answer that has it.
+fn shown_once(prefs: &Prefs, what: &str, secret: &str) -> Markup {
+    html! {
+        section.notice.warn role="status" {
+            p { strong { (what) } " " (prefs.t("shown-once")) }
+            pre tabindex="0" role="region" aria-label=(what) { (secret) }
+        }
+    }
+}
