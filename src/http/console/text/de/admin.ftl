@@ -120,7 +120,7 @@ bytes = { $n ->
 }
 
 # Freigaberegeln.
-policies-what = Wie viele eine Antwort freigeben müssen. Es gilt die erste Regel, die passt. Sie stehen in der Konfiguration des Hubs.
+policies-what = Wie viele eine Antwort freigeben müssen. Es gilt die erste Regel, die passt. Die Regeln stehen in der Konfiguration des Hubs.
 policies-else = Wo keine passt, muss eine Person freigeben.
 no-policies = Es gibt keine; deshalb muss jede Antwort von einer Person freigegeben werden.
 policy-always = Sie passt auf jede Antwort.

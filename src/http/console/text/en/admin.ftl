@@ -120,7 +120,7 @@ bytes = { $n ->
 }
 
 # Approval policies.
-policies-what = How many people have to approve a reply. The first policy that matches applies. They are in the hub's configuration.
+policies-what = How many people have to approve a reply. The first policy that matches applies. The policies are in the hub's configuration.
 policies-else = Where none matches, one person has to approve.
 no-policies = There is none, so one person has to approve each reply.
 policy-always = It matches every reply.
