@@ -1,10 +1,14 @@
 //! The console as a browser without scripts has it: pages, forms, and the cookie they go with.
 
+pub mod visitor;
+
 use nexus_actors::domain::user::Role;
 use reqwest::{Method, header};
 use serde_json::json;
 
-use crate::harness::{Client, PASSWORD, Reply, TestHub, id_of, on_both_engines, reply, reply_by};
+use visitor::{COOKIE, Visitor, posted, reply_to};
+
+use crate::harness::{PASSWORD, TestHub, id_of, on_both_engines, reply};
 
 on_both_engines!(
     a_session_is_in_a_cookie_that_scripts_and_other_sites_do_not_get,
@@ -22,71 +26,6 @@ on_both_engines!(
 on_both_engines!(with FEW_FAILURES; sign_ins_are_limited_as_the_apis_are);
 
 const FEW_FAILURES: &[(&str, &str)] = &[("NEXUS__RATE_LIMIT__LOGIN_FAILURES", "3")];
-
-const COOKIE: &str = "__Host-nexus";
-
-/// Someone at a browser without scripts.
-pub struct Visitor {
-    client: Client,
-    cookie: String,
-    token: String,
-}
-
-impl Visitor {
-    /// Signed in as whoever has this email.
-    pub async fn sign_in(hub: &TestHub, email: &str) -> Self {
-        let client = hub.anonymous();
-        let form = [("email", email), ("password", PASSWORD), ("next", "/")];
-        let answer = posted(&client, "//sign-in", &form, &[]).await;
-        assert_eq!(answer.status, 303, "{}", answer.text);
-        let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
-        let mut visitor = Self { client, cookie, token: String::new() };
-        let page = visitor.get("/account").await;
-        page.text
-            .split_once("name=\"form-token\" content=\"")
-            .unwrap()
-            .1
-            .split('"')
-            .next()
-            .unwrap()
-            .clone_into(&mut visitor.token);
-        visitor
-    }
-
-    pub async fn get(&self, path: &str) -> Reply {
-        self.get_with(path, &[]).await
-    }
-
-    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let mut request = self.client.raw(Method::GET, &format!("/{path}")).header("cookie", &self.cookie);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        sent(request).await
-    }
-
-    /// A form, with what every form carries.
-    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Reply {
-        let form: Vec<_> = form.iter().copied().chain([("form-token", self.token.as_str())]).collect();
-        posted(&self.client, &format!("/{path}"), &form, &[("cookie", &self.cookie)]).await
-    }
-}
-
-async fn posted(client: &Client, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Reply {
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let mut request = client.raw(Method::POST, path).body(body);
-    request = request.header("content-type", "application/x-www-form-urlencoded");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    sent(request).await
-}
-
-/// Redirects are looked at, not followed.
-async fn sent(request: reqwest::RequestBuilder) -> Reply {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    reply_by(&client, request).await
-}
 
 async fn a_session_is_in_a_cookie_that_scripts_and_other_sites_do_not_get(hub: &TestHub) {
     let manager = hub.manager().await;
@@ -109,11 +48,11 @@ async fn a_session_is_in_a_cookie_that_scripts_and_other_sites_do_not_get(hub: &
     // Nor does an access token open the console.
     let with_token =
         hub.anonymous().raw(Method::GET, "//approvals").bearer_auth(manager.token.as_ref().unwrap());
-    assert_eq!(sent(with_token).await.status, 303);
+    assert_eq!(reply_to(with_token).await.status, 303);
 
     let visitor = Visitor::sign_in(hub, &manager.email).await;
     assert_eq!(visitor.get("/approvals").await.status, 200);
-    let out = visitor.post("/sign-out", &[]).await;
+    let out = visitor.send("/sign-out", &[]).await;
     assert_eq!((out.status, out.header("location")), (303, "/sign-in"));
     assert!(out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
     let after = visitor.get("/approvals").await;
@@ -141,7 +80,7 @@ async fn a_form_of_another_site_changes_nothing(hub: &TestHub) {
     let other = Visitor::sign_in(hub, &manager.email).await;
     let approve = format!("//approvals/{}/approve", id_of(&draft));
     let form = [("revision", "1"), ("form-token", visitor.token.as_str())];
-    let cookie = ("cookie", visitor.cookie.as_str());
+    let cookie = ("cookie", visitor.cookies.as_str());
     for headers in [
         [cookie, ("sec-fetch-site", "cross-site")],
         [cookie, ("sec-fetch-site", "same-site")],
@@ -160,7 +99,7 @@ async fn a_form_of_another_site_changes_nothing(hub: &TestHub) {
     let sign_in = [("email", manager.email.as_str()), ("password", PASSWORD)];
     assert_eq!(posted(&hub.anonymous(), "//sign-in", &sign_in, &elsewhere).await.status, 403);
     assert_eq!(admin.get(&path).await.expect(200)["status"], "pending_approval");
-    assert_eq!(visitor.post(&approve[1..], &[("revision", "1")]).await.status, 303);
+    assert_eq!(visitor.send(&approve[1..], &[("revision", "1")]).await.status, 303);
     assert_eq!(admin.get(&path).await.expect(200)["status"], "approved");
 }
 
@@ -217,12 +156,12 @@ async fn nobody_is_shown_what_their_role_may_not_see(hub: &TestHub) {
     assert_eq!(page.status, 200);
     assert!(page.text.contains("their record is not shown"), "{}", page.text);
     assert!(!page.text.contains("It ships tomorrow.") && !page.text.contains("Lovelace"), "{}", page.text);
-    let stranger = visitor.post(&format!("/replies/{}/submit", id_of(&draft)), &[]).await;
+    let stranger = visitor.send(&format!("/replies/{}/submit", id_of(&draft)), &[]).await;
     assert_eq!(stranger.status, 404);
 
     let manager = hub.user(Role::Manager).await;
     let visitor = Visitor::sign_in(hub, &manager.email).await;
-    assert_eq!(visitor.post(&format!("{inquiry}/reply"), &[("message", "Mine.")]).await.status, 403);
+    assert_eq!(visitor.send(&format!("{inquiry}/reply"), &[("message", "Mine.")]).await.status, 403);
     assert!(visitor.get(&inquiry).await.text.contains("It ships tomorrow."));
 }
 
@@ -236,24 +175,24 @@ async fn a_decision_is_on_what_was_read(hub: &TestHub) {
     cso.act(&format!("{response}/submit")).await.expect(200);
     let (approve, reject) = (format!("{page}/approve"), format!("{page}/reject"));
 
-    let without_notes = first.post(&reject, &[("revision", "1"), ("notes", "")]).await;
+    let without_notes = first.send(&reject, &[("revision", "1"), ("notes", "")]).await;
     assert_eq!(without_notes.status, 422, "{}", without_notes.text);
-    assert_eq!(first.post(&approve, &[]).await.status, 422, "no revision");
+    assert_eq!(first.send(&approve, &[]).await.status, 422, "no revision");
     cso.act(&format!("{response}/withdraw")).await.expect(200);
     cso.put(&response, json!({"message": "It ships on <Monday>."})).await.expect(200);
     cso.act(&format!("{response}/submit")).await.expect(200);
     for (action, form) in
         [(&approve, vec![("revision", "1")]), (&reject, vec![("revision", "1"), ("notes", "Too vague.")])]
     {
-        let late = first.post(action, &form).await;
+        let late = first.send(action, &form).await;
         assert_eq!(late.status, 409, "{}", late.text);
         assert!(late.text.contains("The text has changed since you opened it."), "{}", late.text);
         assert!(late.text.contains("It ships on &lt;Monday&gt;."), "{}", late.text);
     }
 
-    let done = first.post(&approve, &[("revision", "2")]).await;
+    let done = first.send(&approve, &[("revision", "2")]).await;
     assert_eq!((done.status, done.header("location")), (303, "/approvals?done=approved"));
-    let late = second.post(&reject, &[("revision", "2"), ("notes", "No.")]).await;
+    let late = second.send(&reject, &[("revision", "2"), ("notes", "No.")]).await;
     assert_eq!(late.status, 409);
     assert!(late.text.contains("Your decision was not taken: Test User approved it first."), "{}", late.text);
     let mine = Visitor::sign_in(hub, &admin.email).await.get(&page).await;
@@ -280,14 +219,14 @@ async fn an_approval_after_the_customer_has_written_again_says_that_it_was_read(
         shown.contains("Never mind, it came.") && shown.contains("name=\"acknowledge-stale\""),
         "{shown}"
     );
-    let late = visitor.post(&approve, &[("revision", "1")]).await;
+    let late = visitor.send(&approve, &[("revision", "1")]).await;
     assert_eq!(late.status, 409);
     assert!(
         late.text.contains("The customer has written again. Your approval was not taken"),
         "{}",
         late.text
     );
-    let read = visitor.post(&approve, &[("revision", "1"), ("acknowledge-stale", "on")]).await;
+    let read = visitor.send(&approve, &[("revision", "1"), ("acknowledge-stale", "on")]).await;
     assert_eq!(read.status, 303, "{}", read.text);
     assert_eq!(admin.get(&response).await.expect(200)["status"], "approved");
 }
@@ -299,20 +238,20 @@ async fn a_page_that_sends_twice_makes_one_draft(hub: &TestHub) {
     let visitor = Visitor::sign_in(hub, &cso.email).await;
     let form = |message| [("message", message), ("page", "one"), ("then", "save")];
     let ships = form("It ships.");
-    let (one, two) = futures_util::join!(visitor.post(&reply, &ships), visitor.post(&reply, &ships));
+    let (one, two) = futures_util::join!(visitor.send(&reply, &ships), visitor.send(&reply, &ships));
     assert_eq!((one.status, two.status), (303, 303), "{}{}", one.text, two.text);
     // Browsers end lines in CR and LF; nobody typed that.
     let submit = [("message", "It ships\r\ntomorrow."), ("page", "one"), ("then", "submit")];
-    assert_eq!(visitor.post(&reply, &submit).await.status, 303);
+    assert_eq!(visitor.send(&reply, &submit).await.status, 303);
     let found = cso.get("/responses").await.expect(200);
     assert_eq!(found["meta"]["total"], 1);
     assert_eq!(found["data"][0]["message"], "It ships\ntomorrow.");
     assert_eq!(found["data"][0]["status"], "pending_approval");
-    assert_eq!(visitor.post(&reply, &form("")).await.status, 422);
+    assert_eq!(visitor.send(&reply, &form("")).await.status, 422);
 
     // One who is not signed in any more keeps the text through the sign-in.
     cso.post("/auth/logout", json!({"all": true})).await;
-    let refused = visitor.post(&reply, &form("Kept & carried.")).await;
+    let refused = visitor.send(&reply, &form("Kept & carried.")).await;
     assert_eq!(refused.status, 401);
     assert!(refused.text.contains("value=\"Kept &amp; carried.\""), "{}", refused.text);
     let sign_in = [
@@ -362,7 +301,7 @@ async fn pages_are_in_the_language_and_the_zone_of_their_reader(hub: &TestHub) {
     let english = visitor.get_with(&page, &[("accept-language", "fr")]).await.text;
     assert!(english.contains("<html lang=\"en\"") && english.contains("2100-06-01 08:00"), "{english}");
     let form = [("language", "de"), ("zone", "Asia/Kolkata"), ("theme", "dark")];
-    let set = visitor.post("/account/preferences", &form).await;
+    let set = visitor.send("/account/preferences", &form).await;
     assert_eq!(set.status, 303, "{}", set.text);
     let kept: Vec<_> = set
         .headers
@@ -370,7 +309,7 @@ async fn pages_are_in_the_language_and_the_zone_of_their_reader(hub: &TestHub) {
         .iter()
         .map(|value| value.to_str().unwrap().split(';').next().unwrap().to_owned())
         .collect();
-    let visitor = Visitor { cookie: format!("{}; {}", visitor.cookie, kept.join("; ")), ..visitor };
+    let visitor = visitor.with(&kept.join("; "));
     let page = visitor.get_with(&page, &[("accept-language", "en")]).await.text;
     assert!(page.contains("lang=\"de\"") && page.contains("data-theme=\"dark\""), "{page}");
     assert!(page.contains("2100-06-01 13:30"), "{page}");
@@ -379,7 +318,7 @@ async fn pages_are_in_the_language_and_the_zone_of_their_reader(hub: &TestHub) {
         let mut form = vec![("language", "de"), ("zone", "auto"), ("theme", "dark")];
         form.retain(|(name, _)| *name != wrong.0);
         form.push(wrong);
-        assert_eq!(visitor.post("/account/preferences", &form).await.status, 422, "{wrong:?}");
+        assert_eq!(visitor.send("/account/preferences", &form).await.status, 422, "{wrong:?}");
     }
 }
 
@@ -398,7 +337,7 @@ async fn what_is_not_there_is_a_page_for_browsers_and_a_problem_for_programs(hub
         assert!(page.header("content-type").starts_with("text/html"), "{path}");
     }
     assert_eq!(visitor.get("/inquiries/nonsense").await.status, 400);
-    assert_eq!(visitor.post("/approvals", &[]).await.status, 405);
+    assert_eq!(visitor.send("/approvals", &[]).await.status, 405);
     let part = visitor.get_with("/approvals", &[("hx-request", "true")]).await;
     assert_eq!(part.status, 200);
     assert!(!part.text.contains("<html"), "{}", part.text);

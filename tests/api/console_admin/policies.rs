@@ -1,8 +1,9 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Browser, tells};
+use super::tells;
 use crate::assignment::ask;
+use crate::console::visitor::Visitor;
 use crate::harness::{TestHub, on_both_engines};
 
 on_both_engines!(with POLICIES; policies_are_told_in_order_and_in_words_and_one_that_applies_is_explained);
@@ -18,8 +19,8 @@ const POLICIES: &[(&str, &str)] = &[(
 
 async fn policies_are_told_in_order_and_in_words_and_one_that_applies_is_explained(hub: &TestHub) {
     let (admin, cso, manager) = (hub.admin().await, hub.cso().await, hub.manager().await);
-    let browser = Browser::sign_in(hub, &manager).await;
-    let page = browser.page("/policies").await;
+    let visitor = Visitor::sign_in(hub, &manager.email).await;
+    let page = visitor.page("/policies").await;
     let mut rest = page.as_str();
     for told in [
         ">urgent bills<",
@@ -44,7 +45,7 @@ async fn policies_are_told_in_order_and_in_words_and_one_that_applies_is_explain
     let id = draft["id"].as_str().unwrap();
     // The id, and a link that was pasted.
     for asked in [id.to_owned(), format!(" http%3A%2F%2Flocalhost%2Fapprovals%2F{id} ")] {
-        let explained = browser.get(&format!("/policies?reply={asked}")).await;
+        let explained = visitor.get(&format!("/policies?reply={asked}")).await;
         let told = [
             "The policy “bills” applies. Two people have to approve.",
             "<h3>urgent bills <span class=\"badge\" data-tone=\"away\">Does not match</span></h3>",
@@ -55,18 +56,18 @@ async fn policies_are_told_in_order_and_in_words_and_one_that_applies_is_explain
         assert!(!explained.text.contains("<h3>trusted"), "{}", explained.text);
     }
     for unknown in ["nonsense", &Uuid::new_v4().to_string()] {
-        let answer = browser.get(&format!("/policies?reply={unknown}")).await;
+        let answer = visitor.get(&format!("/policies?reply={unknown}")).await;
         tells(&answer, 422, &["Id of a reply, or a link to it: is not there", unknown]);
     }
 }
 
 async fn where_there_is_no_policy_one_approval_is_needed(hub: &TestHub) {
     let (admin, cso) = (hub.admin().await, hub.cso().await);
-    let browser = Browser::sign_in(hub, &admin).await;
+    let visitor = Visitor::sign_in(hub, &admin.email).await;
     assert!(
-        browser.page("/policies").await.contains("There is none, so one person has to approve each reply.")
+        visitor.page("/policies").await.contains("There is none, so one person has to approve each reply.")
     );
     let draft = hub.draft(&cso, &admin).await;
-    let explained = browser.get(&format!("/policies?reply={}", draft["id"].as_str().unwrap())).await;
+    let explained = visitor.get(&format!("/policies?reply={}", draft["id"].as_str().unwrap())).await;
     tells(&explained, 200, &["No policy matches. One person has to approve."]);
 }
