@@ -1,5 +1,6 @@
 //! The console as a browser without scripts has it: pages, forms, and the cookie they go with.
 
+mod second_factor;
 pub mod visitor;
 
 use nexus_actors::domain::user::Role;

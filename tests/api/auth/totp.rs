@@ -32,7 +32,7 @@ pub const STEP: Duration = Duration::from_secs(30);
 pub struct App(totp_rs::Totp);
 
 impl App {
-    fn scanning(answer: &Value) -> Self {
+    pub fn scanning(answer: &Value) -> Self {
         Self(totp_rs::Totp::from_url(answer["uri"].as_str().unwrap()).unwrap())
     }
 
@@ -43,13 +43,13 @@ impl App {
     }
 
     /// Six digits that it shows at none of the times that count.
-    fn shows_not(&self, hub: &TestHub) -> String {
+    pub fn shows_not(&self, hub: &TestHub) -> String {
         let shown: Vec<_> = (-1..=1).map(|ahead| self.shows(hub, ahead)).collect();
         (0..4).map(|number| format!("{number:06}")).find(|code| !shown.contains(code)).unwrap()
     }
 
     /// What it shows once what it showed before is past.
-    async fn shows_next(&self, hub: &TestHub) -> String {
+    pub async fn shows_next(&self, hub: &TestHub) -> String {
         hub.clock.advance(STEP);
         self.shows(hub, 0)
     }

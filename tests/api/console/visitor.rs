@@ -20,13 +20,18 @@ pub struct Visitor {
 impl Visitor {
     /// As whoever has this email.
     pub async fn sign_in(hub: &TestHub, email: &str) -> Self {
+        Self::sign_in_to(hub, email, "/account").await
+    }
+
+    /// Likewise, of someone who has a form at `page`.
+    pub async fn sign_in_to(hub: &TestHub, email: &str, page: &str) -> Self {
         let client = hub.anonymous();
         let form = [("email", email), ("password", PASSWORD), ("next", "/")];
         let answer = posted(&client, "//sign-in", &form, &[]).await;
         assert_eq!(answer.status, 303, "{}", answer.text);
         let cookies = answer.header("set-cookie").split(';').next().unwrap().to_owned();
         let mut visitor = Self { client, cookies, token: String::new() };
-        let page = visitor.page("/account").await;
+        let page = visitor.page(page).await;
         visitor.token = between(&page, "name=\"form-token\" content=\"", "\"").to_owned();
         visitor
     }
