@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
-use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, PASSWORD, TestHub, on_both_engines, path};
+use crate::console::Visitor;
+use crate::harness::{Client, TestHub, on_both_engines, path};
 
 const LASTING: &[(&str, &str)] = &[("JWT_EXPIRATION", "7d")];
 
@@ -18,49 +17,11 @@ on_both_engines!(
     what_cannot_be_shown_is_said_in_the_page,
 );
 
-/// Someone signed in to the console.
-struct Browser<'a> {
-    anonymous: Client,
-    http: reqwest::Client,
-    cookies: String,
-    hub: &'a TestHub,
-}
-
-impl<'a> Browser<'a> {
-    async fn sign_in(hub: &'a TestHub, email: &str) -> Self {
-        let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
-        let mut browser = Self { anonymous: hub.anonymous(), http, cookies: String::new(), hub };
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("email", email), ("password", PASSWORD), ("next", "/dashboard")])
-            .finish();
-        let request = browser
-            .anonymous
-            .raw(Method::POST, "//sign-in")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form);
-        let response = browser.http.execute(request.build().unwrap()).await.unwrap();
-        assert_eq!(
-            (response.status().as_u16(), &response.headers()["location"]),
-            (303, &"/dashboard".parse().unwrap())
-        );
-        let cookie = response.headers()["set-cookie"].to_str().unwrap();
-        assert!(cookie.starts_with("__Host-nexus="), "{cookie}");
-        browser.cookies = cookie.split(';').next().unwrap().to_owned();
-        browser
-    }
-
-    fn with(mut self, cookie: &str) -> Self {
-        self.cookies.push_str("; ");
-        self.cookies.push_str(cookie);
-        self
-    }
-
-    async fn get(&self, path: &str, status: u16) -> String {
-        let request = self.anonymous.raw(Method::GET, &format!("/{path}")).header("cookie", &self.cookies);
-        let response = self.http.execute(request.build().unwrap()).await.unwrap();
-        assert_eq!(response.status().as_u16(), status, "{path} on {:?}", self.hub.engine);
-        response.text().await.unwrap()
-    }
+/// A page or a file, answered with this status.
+async fn got(visitor: &Visitor, path: &str, status: u16) -> String {
+    let answer = visitor.get(path).await;
+    assert_eq!(answer.status, status, "{path}: {}", answer.text);
+    answer.text
 }
 
 /// What is between these tags, without tags of its own.
@@ -155,8 +116,8 @@ fn span(seconds: &Value) -> String {
 
 async fn the_dashboard_shows_what_the_api_tells(hub: &TestHub) {
     let (manager, ..) = populate(hub).await;
-    let browser = Browser::sign_in(hub, &manager.email).await;
-    let html = browser.get("/dashboard?days=7", 200).await;
+    let visitor = Visitor::sign_in(hub, &manager.email).await;
+    let html = got(&visitor, "/dashboard?days=7", 200).await;
     let range = "from=2100-05-30T00:00:00Z&to=2100-06-06T00:00:00Z";
     assert!(hub.clock.now().to_string().starts_with("2100-06-05"));
     let stats = manager.get(&format!("/stats?{range}")).await.expect(200);
@@ -183,7 +144,7 @@ async fn a_cso_sees_their_own_work_only(hub: &TestHub) {
     let range = "from=2100-05-07T00:00:00Z&to=2100-06-06T00:00:00Z";
     let mut counts = Vec::new();
     for who in [&one, &two, &manager] {
-        let html = Browser::sign_in(hub, &who.email).await.get("/dashboard", 200).await;
+        let html = got(&Visitor::sign_in(hub, &who.email).await, "/dashboard", 200).await;
         let stats = who.get(&format!("/stats?{range}")).await.expect(200);
         let daily = who.get(&format!("/stats/daily?{range}")).await.expect(200);
         check(&html, &stats, &daily);
@@ -201,12 +162,15 @@ async fn a_cso_sees_their_own_work_only(hub: &TestHub) {
 
 async fn a_range_is_of_whole_days_in_the_readers_zone(hub: &TestHub) {
     let (manager, ..) = populate(hub).await;
-    let browser = Browser::sign_in(hub, &manager.email)
-        .await
-        .with("nexus-zone=Asia/Kathmandu")
-        .with("nexus-language=de");
+    let visitor = Visitor::sign_in(hub, &manager.email).await;
+    let got = async |path: &str| {
+        let reader = [("cookie", "nexus-zone=Asia/Kathmandu"), ("accept-language", "de")];
+        let answer = visitor.get_with(path, &reader).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.text
+    };
     let query = "from=2100-06-01&to=2100-06-04";
-    let html = browser.get(&format!("/dashboard?{query}"), 200).await;
+    let html = got(&format!("/dashboard?{query}")).await;
     let range = "from=2100-05-31T18:15:00Z&to=2100-06-04T18:15:00Z&zone=Asia/Kathmandu";
     let daily = manager.get(&format!("/stats/daily?{range}")).await.expect(200);
     let rows = table(&html, "Anfragen und Antworten je Tag");
@@ -215,7 +179,7 @@ async fn a_range_is_of_whole_days_in_the_readers_zone(hub: &TestHub) {
         ["2100-06-01", "2100-06-02", "2100-06-03", "2100-06-04"]
     );
     assert!(html.contains(&format!("href=\"/dashboard.csv?{}\"", query.replace('&', "&amp;"))), "{html}");
-    let csv = browser.get(&format!("/dashboard.csv?{query}"), 200).await;
+    let csv = got(&format!("/dashboard.csv?{query}")).await;
     let lines: Vec<_> = csv.lines().collect();
     let days = daily["days"].as_array().unwrap();
     assert_eq!(lines.len(), 1 + days.len(), "{csv}");
@@ -238,7 +202,7 @@ async fn a_range_is_of_whole_days_in_the_readers_zone(hub: &TestHub) {
 
 async fn what_cannot_be_shown_is_said_in_the_page(hub: &TestHub) {
     let manager = hub.manager().await;
-    let browser = Browser::sign_in(hub, &manager.email).await;
+    let visitor = Visitor::sign_in(hub, &manager.email).await;
     for wrong in [
         "from=2100-06-02&to=2100-06-01",
         "from=2090-06-02",
@@ -246,13 +210,11 @@ async fn what_cannot_be_shown_is_said_in_the_page(hub: &TestHub) {
         "days=8",
         "from=9999-12-31&to=9999-12-31",
     ] {
-        let html = browser.get(&format!("/dashboard?{wrong}"), 422).await;
+        let html = got(&visitor, &format!("/dashboard?{wrong}"), 422).await;
         assert!(html.contains("role=\"alert\"") && html.contains("name=\"from\""), "{wrong}: {html}");
-        browser.get(&format!("/dashboard.csv?{wrong}"), 422).await;
+        got(&visitor, &format!("/dashboard.csv?{wrong}"), 422).await;
     }
     // With nothing to show, the page stands all the same.
-    let html = browser.get("/dashboard?days=90", 200).await;
+    let html = got(&visitor, "/dashboard?days=90", 200).await;
     assert_eq!((html.matches("<svg").count(), html.matches("Nothing in this range.").count()), (0, 3));
-    let stranger = Browser { cookies: String::new(), ..browser };
-    stranger.get("/dashboard", 303).await;
 }
