@@ -47,7 +47,7 @@ use crate::asyncapi;
         inbound::take_in, deliveries::list, deliveries::confirm, deliveries::fail,
         dead_letters::list, dead_letters::read, dead_letters::replay, dead_letters::discard,
         notifications::list, notifications::read, notifications::read_all, pushes::events, pushes::socket,
-        audit::list, stats::read,
+        audit::list, stats::read, stats::daily,
         health::health, health::live, health::ready, metrics::metrics,
     ),
     // Those that only parameters refer to; the rest is found by itself.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use chrono_tz::Tz;
 use nexus_actors::HubError;
 use nexus_actors::domain::page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, PageRequest, SortOrder};
 use nexus_actors::domain::validation::UnknownValue;
@@ -116,6 +117,16 @@ impl Params {
     pub fn time(&self, name: &str) -> Result<Option<Timestamp>, HttpError> {
         // A plus sign that was not encoded arrives as a blank.
         self.parsed(name, "a time as in RFC 3339", |text| Timestamp::parse(&text.replace(' ', "+")))
+    }
+
+    /// The IANA name of a zone.
+    pub fn zone(&mut self, name: &str) -> Option<Tz> {
+        let zone = self.values.get(name)?.parse().ok();
+        if zone.is_none() {
+            let message = "must be the name of a zone, as in Europe/Berlin";
+            self.errors.push(error(name, "unknown_value", message));
+        }
+        zone
     }
 
     pub fn flag(&self, name: &str) -> Result<Option<bool>, HttpError> {

@@ -14,6 +14,7 @@ mod cache;
 mod channels;
 mod console;
 mod console_admin;
+mod console_dashboard;
 mod conventions;
 mod customers;
 mod dead_letters;

@@ -70,6 +70,7 @@ const ROUTES: &[&str] = &[
     "POST /notifications/read-all",
     "GET /audit",
     "GET /stats",
+    "GET /stats/daily",
 ];
 
 /// Every value below `value`, itself included.

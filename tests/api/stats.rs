@@ -1,5 +1,6 @@
-//! `GET /stats`: what it counts, and for whom.
+//! `GET /stats` and `GET /stats/daily`: what it counts, and for whom.
 
+mod daily;
 mod percentiles;
 mod ranges;
 

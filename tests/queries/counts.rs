@@ -37,6 +37,7 @@ const READS: &[(&str, usize, usize)] = &[
     ("/inquiries/{inquiry}", 0, 3),
     ("/responses/{response}", 0, 3),
     ("/stats", 8, 10),
+    ("/stats/daily", 3, 5),
     ("//health/live", 0, 0),
     ("//health/ready", 0, 0),
     ("//health", 1, 1),

@@ -84,6 +84,15 @@ const STATS: &[(&str, &str)] = &[
 ];
 const TIMES: &str = "select count(*) as count, cast(avg(millis)";
 
+/// Those of `/stats/daily`.
+const DAILY: &[(&str, &str)] = &[
+    ("select (select count(*) from inquiries", "inquiries_by_created"),
+    ("select (select count(*) from inquiries", "messages_released"),
+    (TIMES_BY_DAY, "first_responses_by_time"),
+    (TIMES_BY_DAY, "responses_by_decision"),
+];
+const TIMES_BY_DAY: &str = "select day, count(*) as count, cast(avg(millis)";
+
 /// As a CSO asks for them.
 const OWN_STATS: &[(&str, &str)] = &[
     ("select status, count(*) as count from customers", "customers_by_assignee"),
@@ -94,6 +103,12 @@ const OWN_STATS: &[(&str, &str)] = &[
     ("select u.id as user_id", "messages_released"),
     ("select u.id as user_id", "first_responses_by_time"),
     (TIMES, "first_responses_by_time"),
+];
+const OWN_DAILY: &[(&str, &str)] = &[
+    ("select (select count(*) from inquiries", "inquiries_by_assignee"),
+    ("select (select count(*) from inquiries", "messages_released"),
+    (TIMES_BY_DAY, "first_responses_by_time"),
+    (TIMES_BY_DAY, "responses_by_decision"),
 ];
 
 #[test]
@@ -114,8 +129,13 @@ async fn read_no_table_whole(hub: &TestHub) {
         sqlx::raw_sql("vacuum analyze").execute(pool).await.unwrap();
     }
     let mut wrong = Vec::new();
-    for (caller, expected) in [(&admin, STATS), (&cso, OWN_STATS)] {
-        let said = statements(caller, "/stats").await;
+    for (caller, path, expected) in [
+        (&admin, "/stats", STATS),
+        (&cso, "/stats", OWN_STATS),
+        (&admin, "/stats/daily", DAILY),
+        (&cso, "/stats/daily", OWN_DAILY),
+    ] {
+        let said = statements(caller, path).await;
         let mut plans = Vec::new();
         for sql in said {
             let plan = match &hub.app.hub.storage.db {

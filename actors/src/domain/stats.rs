@@ -1,3 +1,5 @@
+mod days;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use uuid::Uuid;
 
 use super::user::Availability;
 use super::{FieldError, Timestamp};
+
+pub use days::{DailyStats, Day, DayStats};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// When nothing else is asked.
@@ -94,7 +98,7 @@ pub struct Inflow {
 
 /// Percentiles are by nearest rank: the shortest of the times that at least that share of them does not exceed, so
 /// always one that occurred. Null when there are none.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Times {
     pub count: i64,

@@ -1,8 +1,11 @@
 //! How domain types travel to and from both engines: enums and timestamps as what they wrap, lists as JSON.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::{Database, Decode, Encode, Type};
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
+use sqlx::sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo};
+use sqlx::{Database, Decode, Encode, Postgres, Sqlite, Type};
 
 use crate::domain::Timestamp;
 use crate::domain::assignment::Reason;
@@ -81,6 +84,36 @@ through!(TraceParent, String, |place| place.to_string(), |text| Ok(text.parse()?
 through!(Priority, i16, |priority| priority.rank(), |rank| {
     Self::from_rank(rank).ok_or_else(|| format!("no priority has rank {rank}").into())
 });
+
+/// Moments in their order, as one parameter: an array on PostgreSQL, and on SQLite JSON of texts as its columns have them.
+#[derive(Clone, Debug)]
+pub(super) struct Moments(pub Vec<Timestamp>);
+
+impl Type<Postgres> for Moments {
+    fn type_info() -> PgTypeInfo {
+        <Vec<DateTime<Utc>> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Moments {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let times: Vec<_> = self.0.iter().map(|time| time.utc()).collect();
+        Encode::<Postgres>::encode(times, buffer)
+    }
+}
+
+impl Type<Sqlite> for Moments {
+    fn type_info() -> SqliteTypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Moments {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        let times = self.0.iter().map(|time| time.utc().to_rfc3339_opts(SecondsFormat::AutoSi, false));
+        Encode::<Sqlite>::encode(serde_json::to_string(&times.collect::<Vec<_>>())?, buffer)
+    }
+}
 
 /// Reads a domain type from rows whose columns are named like its fields. Fields after `json` are kept as JSON,
 /// those after `optional_json` too and may be null; those after `left_out` are not read and get their default.

@@ -128,3 +128,26 @@ pub(super) fn millis_between(db: &Db, from: &str, to: &str) -> String {
         }
     }
 }
+
+/// Days of which the beginnings are bound, the end of the last one behind them: what to select from, in two parts around
+/// that parameter. They are numbered from 0, and have a `since` and an `until`, which is null behind the last one.
+pub(super) fn days(db: &Db) -> (&'static str, &'static str) {
+    match db {
+        Db::Postgres(_) => (
+            "(select nth - 1 as day, since, lead(since) over (order by nth) as until from unnest(cast(",
+            " as timestamptz[])) with ordinality as moments (since, nth)) days",
+        ),
+        Db::Sqlite { .. } => (
+            "(select key as day, value as since, lead(value) over (order by key) as until from json_each(",
+            ")) days",
+        ),
+    }
+}
+
+/// A column that rows are held against, and not found by: SQLite takes an index for it, however good another one is.
+pub(super) fn not_by_index(db: &Db, column: &str) -> String {
+    match db {
+        Db::Postgres(_) => column.to_owned(),
+        Db::Sqlite { .. } => format!("+{column}"),
+    }
+}

@@ -1,3 +1,4 @@
+mod days;
 mod queues;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::domain::response::ResponseStatus;
 use crate::domain::stats::{ApprovalQueue, CsoLoad, Inflow, Stats, StatsRange, Times, fairness};
 use crate::error::HubResult;
 
+pub use days::ReadDaily;
 pub use queues::{Queue, ReadQueues};
 
 store_actor!(
@@ -86,6 +88,28 @@ struct Milliseconds {
     p90: Option<i64>,
 }
 
+/// Figures of times that are ranked: `nth` of `total`. The nearest rank of a share is the smallest one that is at least
+/// that share of the count; in whole numbers, so that no rounding decides.
+const RANKED: &str = "count(*) as count, cast(avg(millis) as double precision) as average, \
+    min(case when nth * 2 >= total then millis end) as p50, \
+    min(case when nth * 10 >= total * 9 then millis end) as p90";
+
+impl From<Milliseconds> for Times {
+    fn from(found: Milliseconds) -> Self {
+        let seconds = |millis: i64| {
+            #[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
+            let seconds = millis as f64 / 1000.0;
+            seconds
+        };
+        Self {
+            count: found.count,
+            average_seconds: found.average.map(|millis| millis / 1000.0),
+            p50_seconds: found.p50.map(seconds),
+            p90_seconds: found.p90.map(seconds),
+        }
+    }
+}
+
 /// Adds a condition on the range, and on whose it is.
 macro_rules! within {
     ($query:expr, $figures:expr, $time:expr, $owner:expr) => {
@@ -102,6 +126,7 @@ macro_rules! own {
         }
     };
 }
+use own;
 
 impl Figures {
     async fn read(&self, now: Timestamp) -> HubResult<Stats> {
@@ -173,34 +198,19 @@ impl Figures {
         Ok(Inflow { created, responded })
     }
 
-    /// The nearest rank of a share is the smallest one that is at least that share of the count; in whole numbers, so
-    /// that no rounding decides.
     async fn times(&self, timed: &Timed) -> HubResult<Times> {
         let Timed { rows, from, to, owner } = timed;
         let millis = dialect::millis_between(&self.db, from, to);
         let found: Milliseconds = read!(&self.db, |pool| {
             let mut query = QueryBuilder::new(format!(
-                "select count(*) as count, cast(avg(millis) as double precision) as average, \
-                 min(case when nth * 2 >= total then millis end) as p50, \
-                 min(case when nth * 10 >= total * 9 then millis end) as p90 \
-                 from (select millis, row_number() over (order by millis) as nth, count(*) over () as total \
-                 from (select {millis} as millis from {rows}"
+                "select {RANKED} from (select millis, row_number() over (order by millis) as nth, \
+                 count(*) over () as total from (select {millis} as millis from {rows}"
             ));
             within!(query, self, to, owner);
             query.push(") times) ranked").build_query_as().fetch_one(pool).await
         })
         .map_err(failed)?;
-        let seconds = |millis: i64| {
-            #[expect(clippy::cast_precision_loss, reason = "2^52 ms are 140 000 years")]
-            let seconds = millis as f64 / 1000.0;
-            seconds
-        };
-        Ok(Times {
-            count: found.count,
-            average_seconds: found.average.map(|millis| millis / 1000.0),
-            p50_seconds: found.p50.map(seconds),
-            p90_seconds: found.p90.map(seconds),
-        })
+        Ok(found.into())
     }
 
     async fn loads(&self) -> HubResult<Vec<CsoLoad>> {

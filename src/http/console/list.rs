@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use futures_util::stream;
 use nexus_actors::domain::page::{Cursor, MAX_LIMIT, Page, PageRequest};
 use nexus_actors::{HubError, HubResult};
@@ -83,10 +83,20 @@ pub fn csv<T: 'static>(
             }
         }
     });
-    HttpResponse::Ok()
+    file(name).streaming(pages)
+}
+
+/// What is read at once, likewise.
+pub fn small_csv(name: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> HttpResponse {
+    file(name).body(written(Some(columns), rows))
+}
+
+fn file(name: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response
         .content_type("text/csv; charset=utf-8")
-        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")))
-        .streaming(pages)
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")));
+    response
 }
 
 fn written(columns: Option<&[&str]>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {

@@ -15,8 +15,10 @@ mod admin;
 mod approvals;
 mod assets;
 mod catalogue;
+mod charts;
 mod conversation;
 mod customers;
+mod dashboard;
 mod diff;
 mod fields;
 mod frame;
@@ -59,6 +61,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             .configure(customers::routes)
             .configure(approvals::routes)
             .configure(team::routes)
+            .configure(dashboard::routes)
             .configure(live::routes)
             .configure(admin::routes),
     );

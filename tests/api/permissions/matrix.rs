@@ -70,6 +70,7 @@ pub const MATRIX: &[Row] = {
         row("DELETE /users/{id}/totp",      WriteUsers,       &[403, 403],       &[403, 403],       &[409, 204]),
         row("GET /audit",                   ReadAudit,        &[403],            &[200],            &[200]),
         row("GET /stats",                   ReadStats,        &[200],            &[200],            &[200]),
+        row("GET /stats/daily",             ReadStats,        &[200],            &[200],            &[200]),
 
         row("GET /api-keys",                ManageApiKeys,    &[403],            &[403],            &[200]),
         row("POST /api-keys",               ManageApiKeys,    &[403],            &[403],            &[201]),

@@ -88,7 +88,11 @@ async fn percentiles_are_those_of_a_plain_computation(hub: &TestHub) {
 
 fn plain(lives: &[Life], range: std::ops::Range<u64>, from: impl Fn(&Life) -> u64) -> Value {
     let over = lives.iter().filter(|life| range.contains(&life.decided));
-    let mut times: Vec<u64> = over.map(|life| life.decided - from(life)).collect();
+    figures(over.map(|life| life.decided - from(life)).collect())
+}
+
+/// Of what took so many milliseconds.
+pub fn figures(mut times: Vec<u64>) -> Value {
     times.sort_unstable();
     let nearest = |percent: usize| {
         let rank = (times.len() * percent).div_ceil(100);
@@ -102,7 +106,7 @@ fn plain(lives: &[Life], range: std::ops::Range<u64>, from: impl Fn(&Life) -> u6
 }
 
 /// The average as whole microseconds: the engines add up in another order.
-fn rounded(times: &Value) -> Value {
+pub fn rounded(times: &Value) -> Value {
     let mut times = times.clone();
     times["averageSeconds"] = json!(times["averageSeconds"].as_f64().map(|average| (average * 1e6).round()));
     times

@@ -1,1 +1,35 @@
-# dashboard
+# Die Übersicht.
+dashboard-all = Das ganze Team. Tage gelten nach Ihrer Zeitzone.
+dashboard-own = Ihre eigene Arbeit. Tage gelten nach Ihrer Zeitzone.
+dashboard-last-days = Letzte { $n } Tage
+dashboard-from = Von
+dashboard-to = Bis
+dashboard-range-wrong = Der Zeitraum braucht zwei Daten, das frühere zuerst, und darf höchstens 366 Tage umfassen.
+dashboard-open = Offene Anfragen
+dashboard-now = jetzt
+dashboard-queue = Warten auf Freigabe
+dashboard-oldest = jetzt; die älteste seit { $time }
+dashboard-inflow = Eingang / Ausgang
+dashboard-inflow-what = neue Anfragen und freigegebene Antworten im Zeitraum
+dashboard-first-response = Zeit bis zur ersten Antwort
+dashboard-decision = Zeit bis zur Entscheidung
+dashboard-ninety = Median; 90 % innerhalb von { $time }; { $n } im Zeitraum
+dashboard-fairness = Gleichmäßigkeit
+dashboard-fairness-what = jetzt; höchste Auslastung geteilt durch die mittlere aller Anwesenden, 1 ist gleichmäßig
+decimal-mark = ,
+chart-day = Tag
+chart-numbers = Die Zahlen
+chart-empty = Nichts in diesem Zeitraum.
+chart-inflow = Anfragen und Antworten je Tag
+chart-inflow-words = Balken für jeden Tag vom { $first } bis zum { $last }. Neue Anfragen: insgesamt { $created }, höchstens { $created-most } an einem Tag. Freigegebene Antworten: insgesamt { $responded }, höchstens { $responded-most } an einem Tag.
+chart-created = Neue Anfragen
+chart-responded = Freigegebene Antworten
+chart-first-response = Zeit bis zur ersten Antwort je Tag
+chart-decision = Zeit bis zur Entscheidung je Tag
+chart-median = Median
+chart-ninety = 90 % innerhalb von
+chart-times-words = { $title }, Linien vom { $first } bis zum { $last }. Der Median beträgt höchstens { $median }, und 90 % liegen innerhalb von höchstens { $ninety }.
+chart-load = Auslastung der CSOs, jetzt
+chart-load-cut = Gezeichnet sind die { $n } mit der höchsten Auslastung; die Tabelle zeigt alle.
+chart-open = Offen
+chart-most = Höchstens

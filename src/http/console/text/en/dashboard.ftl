@@ -1,1 +1,35 @@
-# dashboard
+# The dashboard.
+dashboard-all = The whole desk. Days are those of your time zone.
+dashboard-own = Your own work. Days are those of your time zone.
+dashboard-last-days = Last { $n } days
+dashboard-from = From
+dashboard-to = To
+dashboard-range-wrong = The range must be two dates, the earlier one first, and 366 days at most.
+dashboard-open = Open inquiries
+dashboard-now = now
+dashboard-queue = Waiting for approval
+dashboard-oldest = now; the oldest for { $time }
+dashboard-inflow = Came in / went out
+dashboard-inflow-what = inquiries created and replies released in the range
+dashboard-first-response = Time to first response
+dashboard-decision = Time to decision
+dashboard-ninety = median; 90% within { $time }; { $n } in the range
+dashboard-fairness = Fairness
+dashboard-fairness-what = now; highest load by the mean load of those online, 1 is even
+decimal-mark = .
+chart-day = Day
+chart-numbers = The numbers
+chart-empty = Nothing in this range.
+chart-inflow = Inquiries and replies per day
+chart-inflow-words = Bars for each day from { $first } to { $last }. Inquiries created: { $created } in all, at most { $created-most } in a day. Replies released: { $responded } in all, at most { $responded-most } in a day.
+chart-created = Inquiries created
+chart-responded = Replies released
+chart-first-response = Time to first response per day
+chart-decision = Time to decision per day
+chart-median = Median
+chart-ninety = 90% within
+chart-times-words = { $title }, lines from { $first } to { $last }. The median is { $median } at most, and 90% are within { $ninety } at most.
+chart-load = Load by CSO, now
+chart-load-cut = The { $n } with the highest load are drawn; the table has all.
+chart-open = Open
+chart-most = At most
