@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::console::Visitor;
+use crate::console::visitor::Visitor;
 use crate::harness::{Client, TestHub, on_both_engines, path};
 
 const LASTING: &[(&str, &str)] = &[("JWT_EXPIRATION", "7d")];
