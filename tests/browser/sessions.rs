@@ -21,6 +21,34 @@ fn a_page_catches_up_when_the_hub_is_back() {
     });
 }
 
+#[test]
+fn an_inquiry_in_the_background_lets_its_connection_go() {
+    run(Engine::Embedded, |hub, driver| Box::pin(lets_its_connection_go(hub, driver)));
+}
+
+async fn lets_its_connection_go(hub: &TestHub, driver: &Driver) {
+    const WATCH: &str = "delete document.body.dataset.live; window.seen = []; \
+        document.addEventListener('visibilitychange', () => \
+        seen.push([document.hidden, document.querySelector('[sse-connect]') !== null]))";
+    let (admin, cso) = (hub.admin().await, hub.cso().await);
+    let inquiry = hub.inquiry(&admin).await;
+    let reader = driver.sign_in(&base(hub), DESK, &cso.email).await;
+    reader.go(&format!("/inquiries/{}", inquiry["id"].as_str().unwrap())).await;
+    let connected = async || {
+        eventually("it is connected", async || reader.has("body[data-live=on]").await).await;
+    };
+    connected().await;
+    reader.run(WATCH).await;
+    let inquiry = reader.client.window().await.unwrap();
+    let other = reader.client.new_window(true).await.unwrap();
+    reader.client.switch_to_window(other.handle).await.unwrap();
+    reader.client.switch_to_window(inquiry).await.unwrap();
+    connected().await;
+    let seen = reader.run("return seen").await;
+    assert_eq!(seen, serde_json::json!([[true, false], [false, true]]));
+    reader.close().await;
+}
+
 async fn no_text_is_lost(hub: &TestHub, driver: &Driver) {
     let (admin, cso) = (hub.admin().await, hub.cso().await);
     let inquiry = hub.inquiry(&admin).await;

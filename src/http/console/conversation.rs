@@ -76,7 +76,7 @@ async fn page(
                 (facts(&state, &visitor, &names, &inquiry).await?)
             }
         }
-        (live::connected(html! {}))
+        (live::noticed())
     };
     Ok(layout::page(&visitor, Place::Inquiries, &inquiry.subject, body))
 }

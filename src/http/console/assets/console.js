@@ -49,6 +49,22 @@
     if (event.detail.type === "notice") toast(event.detail.data);
   });
 
+  let source;
+  const connect = htmx.createEventSource;
+  htmx.createEventSource = (url) => (source = connect(url));
+  const pausing = $("[data-pauses]");
+  document.addEventListener("visibilitychange", () => {
+    if (!pausing) return;
+    if (document.hidden) {
+      source?.close();
+      $("[data-pauses]")?.remove();
+    } else {
+      const again = pausing.cloneNode(true);
+      $("#main").append(again);
+      htmx.process(again);
+    }
+  });
+
   // Drafts: what is typed stays in this browser until the hub has it.
   const keep = (form) => `draft:${body.dataset.person}:${form.dataset.draft}`;
   for (const form of all("form[data-draft]")) {
