@@ -7,7 +7,6 @@ user-active = Aktiv
 user-inactive = Deaktiviert
 no-users = Kein Benutzer passt.
 first-password-what = Mindestens 12 Zeichen. Geben Sie es sicher weiter; im eigenen Konto lässt es sich ändern.
-second-factor = Zweiter Faktor
 skills-all = Alle Kategorien
 skills-what = Kategorien, durch Kommas getrennt. Leer für alle.
 deactivate = Deaktivieren

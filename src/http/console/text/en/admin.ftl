@@ -7,7 +7,6 @@ user-active = Active
 user-inactive = Deactivated
 no-users = No user matches.
 first-password-what = At least 12 characters. Hand it over safely; whoever gets it can change it in their account.
-second-factor = Second factor
 skills-all = All categories
 skills-what = Categories, with commas between them. Empty for all.
 deactivate = Deactivate
