@@ -48,6 +48,8 @@ async fn decides_on_a_reply(driver: &Driver) {
         assert!(bytes < MOST, "{page} takes {bytes} bytes");
     }
     browser.go("/dashboard").await;
+    // With its charts.
+    browser.client.set_window_size(DESK.width, 1500).await.unwrap();
     picture(&browser, "dashboard").await;
     browser.close().await;
 
