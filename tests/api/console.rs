@@ -287,7 +287,7 @@ async fn lists_are_exported_as_they_are_filtered(hub: &TestHub) {
     assert!(lines[0].starts_with("id,createdAt,firstName,lastName,email"), "{}", lines[0]);
     assert!(lines[1].contains(",'=Ada,N000,") && lines[105].contains(",N104,"), "{lines:?}");
     assert_eq!(visitor.get("/customers?sortBy=nonsense").await.status, 422);
-    for list in ["/inquiries.csv", "/replies.csv"] {
+    for list in ["/inquiries.csv", "/replies.csv", "/replies.csv?status=pending_approval", "/team.csv"] {
         assert_eq!(visitor.get(list).await.status, 200, "{list}");
     }
 }

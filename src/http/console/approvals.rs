@@ -235,6 +235,7 @@ async fn queue(
                 } }
             }
         }
+        p { a href="/replies.csv?status=pending_approval" { (visitor.t("csv")) } }
     })
 }
 

@@ -13,26 +13,58 @@ use nexus_actors::store::users::{ListUsers, UserFilter};
 use super::layout::{self, Place};
 use super::queue::first;
 use super::visitor::Visitor;
-use super::{inquiries, parts};
+use super::{inquiries, list, parts};
 use crate::http::problem::HttpError;
 use crate::http::{HttpState, State};
 
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/team").get(page));
+    config.service(web::resource("/team").get(page)).service(web::resource("/team.csv").get(export));
 }
 
 async fn page(state: State, visitor: Visitor) -> Result<HttpResponse, HttpError> {
-    visitor.must(Action::AssignInquiry)?;
-    let range = StatsRange::usual(visitor.now);
-    let stats = state.hub.stats.ask(ReadStats { of: None, range, now: visitor.now }).await?;
+    let csos = loads(&state, &visitor).await?;
     let title = visitor.t("nav-team");
     let body = html! {
         h1 { (title) }
         p { (visitor.t("team-what")) }
         p { a href={ "/inquiries?assignedTo=none&status=" (inquiries::OPEN) } { (visitor.t("team-unassigned")) } }
-        (table(&visitor, &stats.csos))
+        (table(&visitor, &csos))
+        p { a href="/team.csv" { (visitor.t("csv")) } }
     };
     Ok(layout::page(&visitor, Place::Team, &title, body))
+}
+
+async fn export(state: State, visitor: Visitor) -> Result<HttpResponse, HttpError> {
+    const COLUMNS: &[&str] = &[
+        "userId",
+        "firstName",
+        "lastName",
+        "availability",
+        "openInquiries",
+        "maxOpenInquiries",
+        "throughput",
+        "answered",
+    ];
+    let csos = loads(&state, &visitor).await?;
+    let rows = csos.iter().map(|cso| {
+        vec![
+            cso.user_id.to_string(),
+            cso.first_name.clone(),
+            cso.last_name.clone(),
+            cso.availability.to_string(),
+            cso.open_inquiries.to_string(),
+            cso.max_open_inquiries.to_string(),
+            cso.throughput.to_string(),
+            cso.answered.to_string(),
+        ]
+    });
+    Ok(list::small_csv("team", COLUMNS, rows))
+}
+
+async fn loads(state: &HttpState, visitor: &Visitor) -> Result<Vec<CsoLoad>, HttpError> {
+    visitor.must(Action::AssignInquiry)?;
+    let range = StatsRange::usual(visitor.now);
+    Ok(state.hub.stats.ask(ReadStats { of: None, range, now: visitor.now }).await?.csos)
 }
 
 /// Whom work can be given to.
