@@ -22,8 +22,13 @@ async fn decides_on_a_reply(driver: &Driver) {
     let loaded = printed(&hub::run(directory.path(), &[], &["demo"], ""));
     let password = word_after(&loaded, "with the password ").unwrap();
     let manager = email_of(&loaded, "manager");
-    let cso = email_of(&loaded, "cso      jonas");
-    let hub = Hub::start(directory.path(), &[]).await;
+    let hub = Hub::ready(directory.path(), &[]).await;
+    // Whoever has a rejected reply: that depends on the hour.
+    let (admin, _) = hub.sign_in(&email_of(&loaded, "admin"), &password).await;
+    let rejected = admin.get("/responses?status=rejected").await.expect(200);
+    let author = rejected["data"][0]["respondedBy"].as_str().unwrap();
+    let author = admin.get(&format!("/users/{author}")).await.expect(200);
+    let cso = author["email"].as_str().unwrap();
 
     let browser = opened(driver, &hub.address, DESK, &manager, &password).await;
     browser.until_shown("8 replies wait").await;
@@ -53,7 +58,7 @@ async fn decides_on_a_reply(driver: &Driver) {
     picture(&browser, "dashboard").await;
     browser.close().await;
 
-    let browser = opened(driver, &hub.address, Look { dark: true, ..DESK }, &cso, &password).await;
+    let browser = opened(driver, &hub.address, Look { dark: true, ..DESK }, cso, &password).await;
     browser.until_shown("Waiting for an answer").await;
     picture(&browser, "queue-dark").await;
     browser.find("main .list a").await.click().await.unwrap();
