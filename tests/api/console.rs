@@ -250,6 +250,22 @@ async fn a_page_that_sends_twice_makes_one_draft(hub: &TestHub) {
     assert_eq!(found["data"][0]["status"], "pending_approval");
     assert_eq!(visitor.send(&reply, &form("")).await.status, 422);
 
+    // What is kept by itself may come at the same moment as what is submitted.
+    for number in 0..20 {
+        let inquiry = hub.inquiry(&admin).await;
+        let reply = format!("/inquiries/{}/reply", id_of(&inquiry));
+        let text = format!("It ships on day {number}.");
+        let submit = [("message", text.as_str()), ("page", "one"), ("then", "submit")];
+        assert_eq!(visitor.send(&reply, &form("It ships")).await.status, 303);
+        let half = form("It ships on d");
+        let (_, submitted) = futures_util::join!(visitor.send(&reply, &half), visitor.send(&reply, &submit));
+        assert_eq!(submitted.status, 303, "{}", submitted.text);
+        let found = cso.get(&format!("/responses?inquiryId={}", id_of(&inquiry))).await.expect(200);
+        assert_eq!(found["meta"]["total"], 1);
+        assert_eq!(found["data"][0]["message"], text);
+        assert_eq!(found["data"][0]["status"], "pending_approval");
+    }
+
     // One who is not signed in any more keeps the text through the sign-in.
     cso.post("/auth/logout", json!({"all": true})).await;
     let refused = visitor.send(&reply, &form("Kept & carried.")).await;

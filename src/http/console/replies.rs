@@ -63,18 +63,39 @@ async fn save(
     id: PathId,
     fields: Fields,
 ) -> Result<HttpResponse, HttpError> {
-    let text = fields.text("message");
-    let reply = kept(&state, &visitor, id.0, &fields.text("page"), text).await?;
+    let (text, page) = (fields.text("message"), fields.text("page"));
+    if fields.text("then") == "submit" && !frame::is_htmx(&request) {
+        submit_text(&state, &visitor, id.0, &page, &text).await?;
+        return Ok(see_other(&format!("{}?done=submitted", inquiries::link(id.0))));
+    }
+    kept(&state, &visitor, id.0, &page, &text).await?;
     if frame::is_htmx(&request) {
         let at = visitor.time(visitor.now);
         return Ok(layout::part(html! { (visitor.t("draft-saved")) " " (at) }));
     }
-    if fields.text("then") == "submit" {
-        // Exactly what was kept: of anything else the version would be another.
-        advance(&state, &visitor, reply.id, Some(reply.version), Step::Submit).await?;
-        return Ok(see_other(&format!("{}?done=submitted", inquiries::link(id.0))));
-    }
     Ok(see_other(&format!("{}?done=saved", inquiries::link(id.0))))
+}
+
+/// Submits exactly this text. What the page had kept by itself may still be on its way and come in between: then the
+/// version is another one, and the text is kept and submitted once more.
+async fn submit_text(
+    state: &HttpState,
+    visitor: &Visitor,
+    inquiry_id: Uuid,
+    page: &str,
+    text: &str,
+) -> Result<(), HttpError> {
+    for _ in 1..TRIES {
+        let reply = kept(state, visitor, inquiry_id, page, text).await?;
+        if reply.status == ResponseStatus::PendingApproval {
+            return Ok(());
+        }
+        match advance(state, visitor, reply.id, Some(reply.version), Step::Submit).await {
+            Err(HttpError::Hub(HubError::Stale { .. } | HubError::Contended)) => {}
+            submitted => return submitted.map(drop),
+        }
+    }
+    Err(HubError::Contended.into())
 }
 
 /// The visitor's one reply to this inquiry that is still being written, with this text. `page` names the page it was
@@ -84,12 +105,13 @@ async fn kept(
     visitor: &Visitor,
     inquiry_id: Uuid,
     page: &str,
-    text: String,
+    text: &str,
 ) -> Result<Response, HttpError> {
-    let input = ResponseInput { message: text }.validate().map_err(HubError::Invalid)?;
+    let input = ResponseInput { message: text.to_owned() }.validate().map_err(HubError::Invalid)?;
     for _ in 0..TRIES {
         if let Some(reply) = own(state, visitor, inquiry_id).await? {
-            if reply.message == input.message && reply.status == ResponseStatus::Draft {
+            let is_kept = matches!(reply.status, ResponseStatus::Draft | ResponseStatus::PendingApproval);
+            if is_kept && reply.message == input.message {
                 return Ok(reply);
             }
             return advance(state, visitor, reply.id, None, Step::Edit(input)).await;
