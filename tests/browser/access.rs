@@ -66,7 +66,7 @@ async fn signed_in(hub: &TestHub, driver: &Driver, look: Look, person: &Client) 
     browser.fill("#email", &person.email).await;
     browser.fill("#password", crate::harness::PASSWORD).await;
     // Whatever the language.
-    browser.find("button.primary").await.click().await.unwrap();
+    browser.click("button.primary").await;
     browser.until_path_is_not("/sign-in").await;
     browser
 }

@@ -186,12 +186,23 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
+    /// Whatever is there, also where the page puts another in its place meanwhile.
+    pub async fn click(&self, selector: &str) {
+        self.click_on(Locator::Css(selector), &format!("{selector} can be clicked")).await;
+    }
+
     /// The button with this text.
     pub async fn press(&self, label: &str) {
         let path = format!("//button[normalize-space()='{label}']");
-        let wait = self.client.wait().at_most(PATIENCE);
-        let button = wait.for_element(Locator::XPath(&path)).await;
-        button.unwrap_or_else(|error| panic!("no button {label}: {error}")).click().await.unwrap();
+        self.click_on(Locator::XPath(&path), &format!("{label} can be pressed")).await;
+    }
+
+    async fn click_on(&self, locator: Locator<'_>, what: &str) {
+        within(PATIENCE, what, async || match self.client.find(locator).await {
+            Ok(found) => found.click().await.is_ok(),
+            Err(_) => false,
+        })
+        .await;
     }
 
     /// Whatever has the focus gets it.

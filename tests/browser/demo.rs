@@ -61,7 +61,7 @@ async fn decides_on_a_reply(driver: &Driver) {
     let browser = opened(driver, &hub.address, Look { dark: true, ..DESK }, cso, &password).await;
     browser.until_shown("Waiting for an answer").await;
     picture(&browser, "queue-dark").await;
-    browser.find("main .list a").await.click().await.unwrap();
+    browser.click("main .list a").await;
     browser.until_shown("The reviewer says").await;
     picture(&browser, "inquiry-dark").await;
     browser.close().await;

@@ -64,7 +64,7 @@ async fn written_approved_and_sent(hub: &TestHub, driver: &Driver) {
     hub.inquiry(&admin).await;
     // By itself.
     author.until_shown("Where is my order?").await;
-    author.find("main table a").await.click().await.unwrap();
+    author.click("main table a").await;
     author.until_shown("It is late.").await;
     author.fill("#message", "It ships <b>tomorrow</b>.").await;
     author.until_shown("Saved").await;
@@ -78,7 +78,7 @@ async fn written_approved_and_sent(hub: &TestHub, driver: &Driver) {
         })
         .await;
     }
-    first.find("[data-walk] a").await.click().await.unwrap();
+    first.click("[data-walk] a").await;
     first.until_shown("Exact text, revision 1").await;
     assert_eq!(first.find(".exact").await.text().await.unwrap(), "It ships <b>tomorrow</b>.");
     first.press("Approve and send").await;
@@ -145,7 +145,7 @@ async fn comes_back(hub: &TestHub, driver: &Driver) {
     reviewer.until_shown("Rejected. The author sees your notes.").await;
 
     author.until_shown("Came back to you").await;
-    author.find("main .list a").await.click().await.unwrap();
+    author.click("main .list a").await;
     author.until_shown("Say which Monday.").await;
     author.fill("#message", "It ships on Monday, 7 June.").await;
     author.press("Submit for approval").await;
@@ -166,7 +166,7 @@ async fn without_scripts(hub: &TestHub, driver: &Driver) {
     hub.inquiry(&admin).await;
     let base = base(hub);
     let author = driver.sign_in(&base, look, &cso.email).await;
-    author.find("main table a").await.click().await.unwrap();
+    author.click("main table a").await;
     author.fill("#message", "It ships tomorrow.").await;
     author.press("Save draft").await;
     author.until_shown("Saved.").await;
