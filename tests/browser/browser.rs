@@ -1,6 +1,7 @@
 //! A browser, and what someone does with it.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use fantoccini::elements::Element;
@@ -20,7 +21,7 @@ use crate::harness::{PASSWORD, within};
 const RULES: &[&str] = &["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const AXE: &str = include_str!("axe.min.js");
 
-/// ChromeDriver on a port of its own. Killed when dropped.
+/// ChromeDriver on a port of its own. Killed when dropped, with the browsers that a failed test has left open.
 pub struct Driver {
     process: Child,
     url: String,
@@ -48,6 +49,8 @@ impl Driver {
     pub async fn start() -> Self {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
+            // With its browsers in one group, which can be ended as one.
+            .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -61,11 +64,6 @@ impl Driver {
         // What else it says must have somewhere to go, or it would wait for ever.
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, url: format!("http://127.0.0.1:{}", port.unwrap()) }
-    }
-
-    pub fn stop(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
     }
 
     /// A browser of its own, with nothing in it, at the hub that listens at `base`.
@@ -118,6 +116,14 @@ impl Driver {
         browser.go("/").await;
         browser.sign_in(email).await;
         browser
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.process.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.process.wait();
     }
 }
 

@@ -16,7 +16,6 @@ mod sessions;
 
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use browser::Driver;
@@ -31,14 +30,9 @@ fn run(
     test: impl for<'a> FnOnce(&'a TestHub, &'a Driver) -> LocalBoxFuture<'a, ()> + 'static,
 ) {
     harness::run(engine, |hub| {
-        async move {
+        Box::pin(async move {
             let driver = Driver::start().await;
-            let outcome = std::panic::AssertUnwindSafe(test(hub, &driver)).catch_unwind().await;
-            driver.stop();
-            if let Err(panic) = outcome {
-                std::panic::resume_unwind(panic);
-            }
-        }
-        .boxed_local()
+            test(hub, &driver).await;
+        })
     });
 }

@@ -16,7 +16,6 @@ fn a_page_catches_up_when_the_hub_is_back() {
         let place = Place::prepare(Engine::Embedded).await;
         let driver = Driver::start().await;
         catches_up(&place, &driver).await;
-        driver.stop();
         place.remove().await;
     });
 }
