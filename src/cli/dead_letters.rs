@@ -108,7 +108,7 @@ async fn letters(
     let sort_by = SORTS.first().map_or("createdAt", |sort| sort.name);
     let (mut letters, mut after) = (Vec::<DeadLetter>::new(), None);
     loop {
-        let page = PageRequest { limit: MAX_LIMIT, page: 1, sort_by, order, after, filters: String::new() };
+        let page = PageRequest { after, ..PageRequest::first(MAX_LIMIT, sort_by, order) };
         let page = hub.dead_letters.ask(ListDeadLetters { status, page }).await?;
         letters.extend(page.data);
         match (page.meta.next_cursor, letters.last()) {

@@ -28,6 +28,13 @@ pub struct PageRequest {
     pub filters: String,
 }
 
+impl PageRequest {
+    /// The beginning of a list without filters, or whose cursors nobody asks for.
+    pub fn first(limit: u32, sort_by: &'static str, order: SortOrder) -> Self {
+        Self { limit, page: 1, sort_by, order, after: None, filters: String::new() }
+    }
+}
+
 /// A value rows are sorted by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t", content = "v", rename_all = "lowercase")]

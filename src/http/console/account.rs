@@ -31,7 +31,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 async fn page(visitor: Visitor, query: ListQuery) -> HttpResponse {
     let title = visitor.t("account");
     let body = html! {
-        @if DONE.contains(&query.value("done")) { (parts::notice(&visitor.t("done-saved"))) }
+        (parts::done(&visitor, DONE, query.value("done")))
         h1 { (title) }
         div.two { (preferences(&visitor)) (profile(&visitor)) (password(&visitor)) (second_factor::card(&visitor)) }
     };

@@ -7,7 +7,7 @@ use nexus_actors::approval_coordinator::Step;
 use nexus_actors::desk::permit;
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::inquiry::Inquiry;
-use nexus_actors::domain::page::{Page, SortOrder};
+use nexus_actors::domain::page::{Page, PageRequest, SortOrder};
 use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::response::{Approval, HistoryEntry, Rejection, Response, ResponseStatus};
 use nexus_actors::store::inquiries::GetInquiry;
@@ -19,7 +19,6 @@ use super::fields::Fields;
 use super::layout::{self, Place};
 use super::list::ListQuery;
 use super::names::Names;
-use super::queue::{excerpt, first};
 use super::visitor::Visitor;
 use super::{conversation, customers, diff, frame, inquiries, live, parts, replies, see_other};
 use crate::http::access::PathId;
@@ -169,7 +168,7 @@ async fn found(state: &HttpState, visitor: &Visitor, id: Uuid) -> HubResult<Resp
 async fn waiting(state: &HttpState) -> HubResult<Page<Response>> {
     let filter =
         ResponseFilter { status: Some(ResponseStatus::PendingApproval), ..ResponseFilter::default() };
-    let page = first(SHOWN, "createdAt", SortOrder::Asc);
+    let page = PageRequest::first(SHOWN, "createdAt", SortOrder::Asc);
     let mut waiting = state.hub.responses.ask(ListResponses { filter, page }).await?;
     waiting.data.sort_by_key(|reply| reply.submitted_at);
     Ok(waiting)
@@ -191,9 +190,7 @@ async fn show(
     let title = visitor.t("nav-approvals");
     let reload = shown.id.map_or_else(|| "/approvals".to_owned(), |id| format!("/approvals?shown={id}"));
     let body = html! {
-        @if let Some(done) = DONE.iter().find(|done| **done == shown.done) {
-            (parts::notice(&visitor.t(&format!("done-{done}"))))
-        }
+        (parts::done(visitor, DONE, shown.done))
         h1 { (title) }
         div.lead {
             (live::connected(html! {
@@ -231,7 +228,7 @@ async fn queue(
                     @if let Some(at) = reply.submitted_at { span.muted { (visitor.age(at, visitor.now)) } }
                     @if reply.stale { " " span.badge data-tone="stale" { (visitor.t("stale")) } }
                     @if reply.is_written_by(visitor.user.id) { " " span.badge { (visitor.t("yours")) } }
-                    span.muted.excerpt { (excerpt(&reply.message)) }
+                    span.muted.excerpt { (parts::excerpt(&reply.message)) }
                 } }
             }
         }

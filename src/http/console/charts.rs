@@ -355,7 +355,7 @@ fn numbers(prefs: &Prefs, title: &str, table: Markup) -> Markup {
     html! {
         details {
             summary { (prefs.t("chart-numbers")) }
-            div.scroll tabindex="0" role="region" aria-label=(title) { table { (table) } }
+            (parts::scrolled(title, html! { (table) }))
         }
     }
 }

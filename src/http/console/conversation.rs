@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use nexus_actors::domain::inquiry::{ConversationMessage, Direction, Inquiry};
-use nexus_actors::domain::page::{MAX_LIMIT, SortOrder};
+use nexus_actors::domain::page::{MAX_LIMIT, PageRequest, SortOrder};
 use nexus_actors::domain::policy::{Action, list_scope};
 use nexus_actors::domain::response::{HistoryAction, HistoryEntry, Response, ResponseStatus};
 use nexus_actors::new_id;
@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::layout::{self, Place};
 use super::list::ListQuery;
 use super::names::Names;
-use super::queue::first;
 use super::visitor::Visitor;
 use super::{customers, diff, inquiries, live, parts, replies};
 use crate::http::access::PathId;
@@ -53,8 +52,8 @@ async fn page(
         .chain(inquiry.assigned_to);
     let names = Names::of(&state, &visitor, people, [inquiry.customer_id]).await?;
     let body = html! {
-        @if let Some(done) = DONE.iter().find(|done| **done == query.value("done")) {
-            div data-taken { (parts::notice(&visitor.t(&format!("done-{done}")))) }
+        @if DONE.contains(&query.value("done")) {
+            div data-taken { (parts::done(&visitor, DONE, query.value("done"))) }
         }
         h1 { (inquiry.subject) }
         div.aside {
@@ -83,7 +82,7 @@ async fn page(
 
 /// The newest hundred, the oldest of them first.
 pub async fn messages(state: &HttpState, inquiry_id: Uuid) -> HubResult<Vec<ConversationMessage>> {
-    let page = first(MAX_LIMIT, "createdAt", SortOrder::Desc);
+    let page = PageRequest::first(MAX_LIMIT, "createdAt", SortOrder::Desc);
     let mut found = state.hub.inquiries.ask(ListMessages { inquiry_id, page }).await?.data;
     found.reverse();
     Ok(found)
@@ -91,7 +90,7 @@ pub async fn messages(state: &HttpState, inquiry_id: Uuid) -> HubResult<Vec<Conv
 
 /// Every step of a reply's life, the oldest first.
 pub async fn history(state: &HttpState, response_id: Uuid) -> HubResult<Vec<HistoryEntry>> {
-    let page = first(MAX_LIMIT, "createdAt", SortOrder::Desc);
+    let page = PageRequest::first(MAX_LIMIT, "createdAt", SortOrder::Desc);
     let mut found = state.hub.responses.ask(ListHistory { response_id, page }).await?.data;
     found.reverse();
     Ok(found)
@@ -109,7 +108,7 @@ async fn visible_replies(state: &HttpState, visitor: &Visitor, inquiry_id: Uuid)
     let forbidden = |_| HubError::Forbidden("Your role may not do this.");
     let visible_to = list_scope(visitor.principal(), Action::ReadResponse).map_err(forbidden)?;
     let filter = ResponseFilter { inquiry_id: Some(inquiry_id), visible_to, ..ResponseFilter::default() };
-    let page = first(MAX_LIMIT, "createdAt", SortOrder::Desc);
+    let page = PageRequest::first(MAX_LIMIT, "createdAt", SortOrder::Desc);
     Ok(state.hub.responses.ask(ListResponses { filter, page }).await?.data)
 }
 
@@ -165,7 +164,7 @@ fn editor(visitor: &Visitor, inquiry: &Inquiry, own: Option<&Response>) -> Marku
         form.stack method="post" action=(action) data-draft=(inquiry.id) hx-post=(action)
             hx-trigger="input changed delay:800ms from:find textarea" hx-target="find .saved" hx-swap="innerHTML"
             hx-sync="this:queue last" {
-            (parts::token(visitor))
+            (parts::token(&visitor.form_token))
             // One draft comes of one page, however often it sends.
             input type="hidden" name="page" value=(new_id());
             p.notice.warn.restored hidden { (visitor.t("draft-restored")) }
@@ -240,7 +239,7 @@ fn earlier(visitor: &Visitor, names: &Names, all: &[Response], own: Option<Uuid>
 }
 
 async fn facts(state: &HttpState, visitor: &Visitor, names: &Names, inquiry: &Inquiry) -> HubResult<Markup> {
-    let page = first(1, "createdAt", SortOrder::Desc);
+    let page = PageRequest::first(1, "createdAt", SortOrder::Desc);
     let decisions = state.hub.inquiries.ask(ListAssignments { inquiry_id: inquiry.id, page }).await?;
     let why = decisions
         .data

@@ -6,7 +6,7 @@ use nexus_actors::customer_desk::AssignCustomer;
 use nexus_actors::desk::permit;
 use nexus_actors::domain::customer::{Customer, CustomerStatus};
 use nexus_actors::domain::event::EntityType;
-use nexus_actors::domain::page::SortOrder;
+use nexus_actors::domain::page::{PageRequest, SortOrder};
 use nexus_actors::domain::policy::Action;
 use nexus_actors::store::customers::{GetCustomer, ListCustomers};
 use nexus_actors::store::inquiries::{InquiryFilter, ListInquiries};
@@ -17,7 +17,6 @@ use super::layout::{self, Place};
 use super::list::{self, ListQuery};
 use super::names::Names;
 use super::prefs::Prefs;
-use super::queue::first;
 use super::visitor::Visitor;
 use super::{inquiries, parts, see_other, team};
 use crate::http::State;
@@ -68,7 +67,7 @@ async fn export(state: State, visitor: Visitor, query: ListQuery) -> Result<Http
             customer.phone.clone().unwrap_or_default(),
             customer.company.clone().unwrap_or_default(),
             customer.status.to_string(),
-            customer.assigned_to.map(|id| id.to_string()).unwrap_or_default(),
+            list::cell(customer.assigned_to),
         ]
     }))
 }
@@ -77,20 +76,13 @@ async fn one(state: State, visitor: Visitor, id: PathId) -> Result<HttpResponse,
     let found = state.hub.customers.ask(GetCustomer(id.0)).await?;
     let customer = permit(visitor.principal(), Action::ReadCustomer, EntityType::Customer, found)?;
     let filter = InquiryFilter { customer_id: Some(customer.id), ..InquiryFilter::default() };
-    let asked = ListInquiries { filter, page: first(20, "createdAt", SortOrder::Desc) };
+    let asked = ListInquiries { filter, page: PageRequest::first(20, "createdAt", SortOrder::Desc) };
     let theirs = state.hub.inquiries.ask(asked).await?;
     let names = inquiries::names(&state, &visitor, &theirs.data).await?;
     let owner = Names::of(&state, &visitor, customer.assigned_to, []).await?;
     let title = name(&customer);
     let assign = if visitor.may(Action::AssignCustomer) {
-        let mut choices = vec![(String::new(), visitor.t("nobody"))];
-        choices.extend(
-            team::members(&state, &visitor)
-                .await?
-                .iter()
-                .map(|cso| (cso.id.to_string(), super::names::full_name(cso))),
-        );
-        Some(choices)
+        Some(team::assignees(&state, &visitor, ("", "nobody")).await?)
     } else {
         None
     };
@@ -149,32 +141,28 @@ fn name(customer: &Customer) -> String {
 }
 
 fn statuses(prefs: &Prefs) -> Vec<(String, String)> {
-    let any = (String::new(), prefs.t("any"));
-    let named = CustomerStatus::ALL.iter().map(|one| (one.to_string(), prefs.t(&format!("customer-{one}"))));
-    std::iter::once(any).chain(named).collect()
+    parts::any_or(prefs, CustomerStatus::ALL, |one| format!("customer-{one}"))
 }
 
 fn table(visitor: &Visitor, names: &Names, customers: &[Customer]) -> Markup {
     html! {
         @if customers.is_empty() { p.card { (visitor.t("no-customers")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-customers")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("name")) }
-                        th scope="col" { (visitor.t("field-email")) }
-                        th.wide scope="col" { (visitor.t("company")) }
-                        th scope="col" { (visitor.t("field-status")) }
-                        th.wide scope="col" { (visitor.t("customers-cso")) }
-                    } }
-                    tbody data-walk { @for customer in customers { tr {
-                        td { a href=(link(customer.id)) { (name(customer)) } }
-                        td { (customer.email) }
-                        td.wide { (customer.company.as_deref().unwrap_or("–")) }
-                        td { span.badge data-tone=(customer.status) { (visitor.t(&format!("customer-{}", customer.status))) } }
-                        td.wide { (names.user_or_nobody(visitor, customer.assigned_to)) }
-                    } } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-customers"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("name")) }
+                    th scope="col" { (visitor.t("field-email")) }
+                    th.wide scope="col" { (visitor.t("company")) }
+                    th scope="col" { (visitor.t("field-status")) }
+                    th.wide scope="col" { (visitor.t("customers-cso")) }
+                } }
+                tbody data-walk { @for customer in customers { tr {
+                    td { a href=(link(customer.id)) { (name(customer)) } }
+                    td { (customer.email) }
+                    td.wide { (customer.company.as_deref().unwrap_or("–")) }
+                    td { span.badge data-tone=(customer.status) { (visitor.t(&format!("customer-{}", customer.status))) } }
+                    td.wide { (names.user_or_nobody(visitor, customer.assigned_to)) }
+                } } }
+            }))
         }
     }
 }

@@ -90,9 +90,9 @@ async fn export(state: State, visitor: Visitor, query: ListQuery) -> Result<Http
         let what = "must be dates in their order, at most 366 days apart";
         HubError::Invalid(vec![FieldError::new("from", "out_of_range", what)])
     })?;
-    let seconds = |seconds: Option<f64>| seconds.map(|seconds| seconds.to_string()).unwrap_or_default();
-    let times =
-        |times: &Times| [times.count.to_string(), seconds(times.p50_seconds), seconds(times.p90_seconds)];
+    let times = |times: &Times| {
+        [times.count.to_string(), list::cell(times.p50_seconds), list::cell(times.p90_seconds)]
+    };
     let daily = days(&state, &visitor, &asked).await?;
     let rows = daily.days.iter().map(|one| {
         let mut row = vec![one.day.date.to_string(), one.day.from.to_string(), one.day.to.to_string()];

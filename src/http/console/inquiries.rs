@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use nexus_actors::domain::inquiry::{Inquiry, InquiryStatus, Priority};
+use nexus_actors::domain::policy::Action;
 use nexus_actors::inquiry_desk::{AssignInquiry, Assignee, MoveInquiry};
 use nexus_actors::store::inquiries::ListInquiries;
 use nexus_actors::{HubError, HubResult};
@@ -70,7 +71,7 @@ async fn export(state: State, visitor: Visitor, query: ListQuery) -> Result<Http
             inquiry.channel.clone(),
             inquiry.subject.clone(),
             inquiry.customer_id.to_string(),
-            inquiry.assigned_to.map(|id| id.to_string()).unwrap_or_default(),
+            list::cell(inquiry.assigned_to),
         ]
     }))
 }
@@ -133,24 +134,13 @@ fn filters(visitor: &Visitor, query: &ListQuery) -> Markup {
 }
 
 fn statuses(prefs: &Prefs) -> Vec<(String, String)> {
-    let mut choices = vec![(String::new(), prefs.t("any")), (OPEN.to_owned(), prefs.t("open"))];
-    choices.extend(
-        InquiryStatus::ALL
-            .iter()
-            .map(|status| (status.to_string(), prefs.t(&format!("inquiry-{status}").replace('_', "-")))),
-    );
+    let mut choices = parts::any_or(prefs, InquiryStatus::ALL, |status| format!("inquiry-{status}"));
+    choices.insert(1, (OPEN.to_owned(), prefs.t("open")));
     choices
 }
 
 fn priorities(prefs: &Prefs) -> Vec<(String, String)> {
-    let mut choices = vec![(String::new(), prefs.t("any"))];
-    choices.extend(
-        Priority::ALL
-            .iter()
-            .rev()
-            .map(|priority| (priority.to_string(), prefs.t(&format!("priority-{priority}")))),
-    );
-    choices
+    parts::any_or(prefs, Priority::ALL.iter().rev(), |priority| format!("priority-{priority}"))
 }
 
 fn assignees(prefs: &Prefs, query: &ListQuery) -> Vec<(String, String)> {
@@ -170,47 +160,37 @@ fn assignees(prefs: &Prefs, query: &ListQuery) -> Vec<(String, String)> {
 pub fn table(visitor: &Visitor, names: &Names, inquiries: &[Inquiry]) -> Markup {
     html! {
         @if inquiries.is_empty() { p.card { (visitor.t("no-inquiries")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-inquiries")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("field-subject")) }
-                        th scope="col" { (visitor.t("field-status")) }
-                        th scope="col" { (visitor.t("field-priority")) }
-                        th scope="col" { (visitor.t("customer")) }
-                        th.wide scope="col" { (visitor.t("field-category")) }
-                        th.wide scope="col" { (visitor.t("field-assigned-to")) }
-                        th scope="col" { (visitor.t("age")) }
-                    } }
-                    tbody data-walk { @for inquiry in inquiries { tr {
-                        td { a href=(link(inquiry.id)) { (inquiry.subject) } }
-                        td { (parts::inquiry_status(visitor, inquiry.status)) }
-                        td { (parts::priority(visitor, inquiry.priority)) }
-                        td { (names.customer_name(visitor, inquiry.customer_id)) }
-                        td.wide { (inquiry.category) }
-                        td.wide { (names.user_or_nobody(visitor, inquiry.assigned_to)) }
-                        td { (visitor.age(inquiry.created_at, visitor.now)) }
-                    } } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-inquiries"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("field-subject")) }
+                    th scope="col" { (visitor.t("field-status")) }
+                    th scope="col" { (visitor.t("field-priority")) }
+                    th scope="col" { (visitor.t("customer")) }
+                    th.wide scope="col" { (visitor.t("field-category")) }
+                    th.wide scope="col" { (visitor.t("field-assigned-to")) }
+                    th scope="col" { (visitor.t("age")) }
+                } }
+                tbody data-walk { @for inquiry in inquiries { tr {
+                    td { a href=(link(inquiry.id)) { (inquiry.subject) } }
+                    td { (parts::inquiry_status(visitor, inquiry.status)) }
+                    td { (parts::priority(visitor, inquiry.priority)) }
+                    td { (names.customer_name(visitor, inquiry.customer_id)) }
+                    td.wide { (inquiry.category) }
+                    td.wide { (names.user_or_nobody(visitor, inquiry.assigned_to)) }
+                    td { (visitor.age(inquiry.created_at, visitor.now)) }
+                } } }
+            }))
         }
     }
 }
 
 /// The moves its status has, and who it can be given to.
 pub async fn actions(state: &HttpState, visitor: &Visitor, inquiry: &Inquiry) -> HubResult<Markup> {
-    use nexus_actors::domain::policy::Action;
     let version = html! { input type="hidden" name="version" value=(inquiry.version); };
     let moves: Vec<_> =
         InquiryStatus::ALL.iter().copied().filter(|to| inquiry.status.may_become(*to)).collect();
     let choices = if visitor.may(Action::AssignInquiry) {
-        let mut choices = vec![("auto".to_owned(), visitor.t("assign-auto"))];
-        choices.extend(
-            team::members(state, visitor)
-                .await?
-                .into_iter()
-                .map(|cso| (cso.id.to_string(), format!("{} {}", cso.first_name, cso.last_name))),
-        );
-        Some(choices)
+        Some(team::assignees(state, visitor, ("auto", "assign-auto")).await?)
     } else {
         None
     };

@@ -67,19 +67,20 @@ pub fn csv<T: 'static>(
     row: impl Fn(&T) -> Vec<String> + 'static,
 ) -> HttpResponse {
     let first = PageRequest { limit: MAX_LIMIT, page: 1, after: None, ..first };
-    let pages = stream::unfold((Some(first), true, read, row), async move |(next, is_first, read, row)| {
+    let pages = stream::unfold((Some(first), read, row), move |(next, read, row)| async move {
         let request = next?;
+        let heading = request.after.is_none().then_some(columns);
         match read(request.clone()).await {
             Ok(page) => {
-                let written = written(is_first.then_some(columns), page.data.iter().map(&row));
+                let written = written(heading, page.data.iter().map(&row));
                 let next = page.meta.next_cursor.as_deref().and_then(Cursor::decode).map(|cursor| {
                     PageRequest { page: cursor.page, after: Some((cursor.value, cursor.id)), ..request }
                 });
-                Some((Ok::<_, HubError>(web::Bytes::from(written)), (next, false, read, row)))
+                Some((Ok::<_, HubError>(web::Bytes::from(written)), (next, read, row)))
             }
             Err(error) => {
                 tracing::warn!(%error, "a list could not be exported whole");
-                Some((Err(error), (None, false, read, row)))
+                Some((Err(error), (None, read, row)))
             }
         }
     });
@@ -89,6 +90,11 @@ pub fn csv<T: 'static>(
 /// What is read at once, likewise.
 pub fn small_csv(name: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> HttpResponse {
     file(name).body(written(Some(columns), rows))
+}
+
+/// What may not be there, as a cell.
+pub fn cell(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 fn file(name: &str) -> HttpResponseBuilder {

@@ -1,10 +1,13 @@
 //! What pages are put together from.
 
+use std::fmt::Display;
+
 use maud::{Markup, html};
 use nexus_actors::domain::FieldError;
 use nexus_actors::domain::inquiry::{InquiryStatus, Priority};
 use nexus_actors::domain::page::PageMeta;
 use nexus_actors::domain::response::{Response, ResponseStatus};
+use nexus_actors::domain::text::single_line;
 use nexus_actors::domain::user::Availability;
 
 use super::fields::TOKEN;
@@ -15,15 +18,15 @@ use super::visitor::Visitor;
 pub fn form(visitor: &Visitor, action: &str, body: Markup) -> Markup {
     html! {
         form method="post" action=(action) {
-            (token(visitor))
+            (token(&visitor.form_token))
             (body)
         }
     }
 }
 
 /// For forms that need attributes of their own.
-pub fn token(visitor: &Visitor) -> Markup {
-    html! { input type="hidden" name=(TOKEN) value=(visitor.form_token); }
+pub fn token(form_token: &str) -> Markup {
+    html! { input type="hidden" name=(TOKEN) value=(form_token); }
 }
 
 /// A label above what it is for; `body` is the control with this `id`.
@@ -31,7 +34,32 @@ pub fn field(id: &str, label: &str, body: Markup) -> Markup {
     html! { div.field { label for=(id) { (label) } (body) } }
 }
 
-/// A choice; `None` as value is "any" or "none".
+/// A table that can be scrolled where it is wider than the window, by keyboard as well.
+pub fn scrolled(label: &str, table: Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(label) { table { (table) } } }
+}
+
+/// What [`select`] chooses from: values, each with the text that `id` names.
+pub fn choices<'a, T: Display + 'a>(
+    prefs: &Prefs,
+    values: impl IntoIterator<Item = &'a T>,
+    id: impl Fn(&T) -> String,
+) -> Vec<(String, String)> {
+    values.into_iter().map(|one| (one.to_string(), prefs.t(&id(one).replace('_', "-")))).collect()
+}
+
+/// Those of a filter: any, or one of these.
+pub fn any_or<'a, T: Display + 'a>(
+    prefs: &Prefs,
+    values: impl IntoIterator<Item = &'a T>,
+    id: impl Fn(&T) -> String,
+) -> Vec<(String, String)> {
+    let mut any_or = choices(prefs, values, id);
+    any_or.insert(0, (String::new(), prefs.t("any")));
+    any_or
+}
+
+/// A choice of values, each with its text.
 pub fn select(id: &str, name: &str, choices: &[(String, String)], chosen: &str) -> Markup {
     html! {
         select id=(id) name=(name) {
@@ -73,6 +101,15 @@ pub fn alert(text: &str) -> Markup {
 
 pub fn notice(text: &str) -> Markup {
     html! { p.notice role="status" { (text) } }
+}
+
+/// What has just been done, by the name that the page's address has for it.
+pub fn done(prefs: &Prefs, known: &[&str], name: &str) -> Markup {
+    html! {
+        @if let Some(done) = known.iter().find(|known| **known == name) {
+            (notice(&prefs.t(&format!("done-{done}"))))
+        }
+    }
 }
 
 /// All that was wrong in a form, in front of it.
@@ -125,6 +162,16 @@ pub fn pager(prefs: &Prefs, path: &str, query: &str, meta: &PageMeta) -> Markup 
             @if meta.next_cursor.is_some() { a rel="next" href=(link(meta.page + 1)) { (prefs.t("page-next")) } }
             @if !path.is_empty() { a href={ (path) ".csv?" (query) } { (prefs.t("csv")) } }
         }
+    }
+}
+
+/// The beginning of a text, on one line.
+pub fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 120;
+    let line = single_line(text);
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 

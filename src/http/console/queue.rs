@@ -80,7 +80,7 @@ fn came_back(visitor: &Visitor, replies: &[&Response]) -> Markup {
                 li { a href=(inquiries::link(reply.inquiry_id)) {
                     (parts::response_badges(visitor, reply)) " "
                     @if let Some(why) = reply.approval_notes.as_ref().or(reply.delivery_error.as_ref()) { (why) }
-                    @else { (excerpt(&reply.message)) }
+                    @else { (parts::excerpt(&reply.message)) }
                 } }
             }
         }
@@ -95,40 +95,29 @@ fn table(
     replies: &HashMap<Uuid, &Response>,
 ) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(visitor.t("queue-open")) {
-            table {
-                thead { tr {
-                    th scope="col" { (visitor.t("field-subject")) }
-                    th scope="col" { (visitor.t("field-priority")) }
-                    th scope="col" { (visitor.t("waiting")) }
-                    th scope="col" { (visitor.t("reply")) }
-                    th.wide scope="col" { (visitor.t("customer")) }
-                    th.wide scope="col" { (visitor.t("field-status")) }
-                    th.wide scope="col" { (visitor.t("age")) }
+        (parts::scrolled(&visitor.t("queue-open"), html! {
+            thead { tr {
+                th scope="col" { (visitor.t("field-subject")) }
+                th scope="col" { (visitor.t("field-priority")) }
+                th scope="col" { (visitor.t("waiting")) }
+                th scope="col" { (visitor.t("reply")) }
+                th.wide scope="col" { (visitor.t("customer")) }
+                th.wide scope="col" { (visitor.t("field-status")) }
+                th.wide scope="col" { (visitor.t("age")) }
+            } }
+            tbody data-walk {
+                @for (inquiry, since) in inquiries.iter().zip(waits) { tr {
+                    td { a href=(inquiries::link(inquiry.id)) { (inquiry.subject) } }
+                    td { (parts::priority(visitor, inquiry.priority)) }
+                    td { @if let Some(since) = since { (visitor.age(*since, visitor.now)) } @else { "–" } }
+                    td { @if let Some(reply) = replies.get(&inquiry.id) { (parts::response_badges(visitor, reply)) }
+                        @else { (visitor.t("no-reply")) } }
+                    td.wide { (names.customer_name(visitor, inquiry.customer_id)) }
+                    td.wide { (parts::inquiry_status(visitor, inquiry.status)) }
+                    td.wide { (visitor.age(inquiry.created_at, visitor.now)) }
                 } }
-                tbody data-walk {
-                    @for (inquiry, since) in inquiries.iter().zip(waits) { tr {
-                        td { a href=(inquiries::link(inquiry.id)) { (inquiry.subject) } }
-                        td { (parts::priority(visitor, inquiry.priority)) }
-                        td { @if let Some(since) = since { (visitor.age(*since, visitor.now)) } @else { "–" } }
-                        td { @if let Some(reply) = replies.get(&inquiry.id) { (parts::response_badges(visitor, reply)) }
-                            @else { (visitor.t("no-reply")) } }
-                        td.wide { (names.customer_name(visitor, inquiry.customer_id)) }
-                        td.wide { (parts::inquiry_status(visitor, inquiry.status)) }
-                        td.wide { (visitor.age(inquiry.created_at, visitor.now)) }
-                    } }
-                }
             }
-        }
-    }
-}
-
-pub fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+        }))
     }
 }
 
@@ -138,7 +127,7 @@ async fn open_inquiries(state: &HttpState, visitor: &Visitor) -> HubResult<Page<
         assigned_to: Some(AssigneeFilter::User(visitor.user.id)),
         ..InquiryFilter::default()
     };
-    let page = first(SHOWN, "priority", SortOrder::Desc);
+    let page = PageRequest::first(SHOWN, "priority", SortOrder::Desc);
     state.hub.inquiries.ask(ListInquiries { filter, page }).await
 }
 
@@ -157,7 +146,10 @@ async fn open_replies(state: &HttpState, visitor: &Visitor) -> HubResult<Vec<Res
             visible_to: Some(visitor.user.id),
             ..ResponseFilter::default()
         };
-        state.hub.responses.ask(ListResponses { filter, page: first(100, "createdAt", SortOrder::Desc) })
+        state
+            .hub
+            .responses
+            .ask(ListResponses { filter, page: PageRequest::first(100, "createdAt", SortOrder::Desc) })
     }));
     let lists = lists.await.into_iter().collect::<HubResult<Vec<_>>>()?;
     Ok(lists.into_iter().flat_map(|page| page.data).collect())
@@ -165,16 +157,11 @@ async fn open_replies(state: &HttpState, visitor: &Visitor) -> HubResult<Vec<Res
 
 /// Since when the customer has had no answer; `None` where the last word is ours.
 async fn waiting_since(state: &HttpState, inquiry: &Inquiry) -> HubResult<Option<Timestamp>> {
-    let page = first(1, "createdAt", SortOrder::Desc);
+    let page = PageRequest::first(1, "createdAt", SortOrder::Desc);
     let last = state.hub.inquiries.ask(ListMessages { inquiry_id: inquiry.id, page }).await?;
     Ok(match last.data.first() {
         Some(message) if message.direction == Direction::Outbound => None,
         Some(message) => Some(message.created_at),
         None => Some(inquiry.created_at),
     })
-}
-
-/// The beginning of a list.
-pub fn first(limit: u32, sort_by: &'static str, order: SortOrder) -> PageRequest {
-    PageRequest { limit, page: 1, sort_by, order, after: None, filters: String::new() }
 }

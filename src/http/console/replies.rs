@@ -7,9 +7,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use nexus_actors::approval_coordinator::{AdvanceResponse, DraftResponse, Step};
 use nexus_actors::digest::sha256_of_parts;
-use nexus_actors::domain::page::SortOrder;
+use nexus_actors::domain::page::{PageRequest, SortOrder};
 use nexus_actors::domain::response::{NewResponse, Response, ResponseInput, ResponseStatus};
-use nexus_actors::domain::{Caller, Claim, Timestamp};
+use nexus_actors::domain::{Caller, Claim};
 use nexus_actors::store::idempotency::{ClaimKey, ClaimOutcome, ReleaseKey};
 use nexus_actors::store::responses::{ListResponses, ResponseFilter};
 use nexus_actors::{HubError, HubResult};
@@ -19,7 +19,6 @@ use super::fields::Fields;
 use super::layout::{self, Place};
 use super::list::{self, ListQuery};
 use super::names::Names;
-use super::queue::{excerpt, first};
 use super::visitor::Visitor;
 use super::{frame, inquiries, parts, see_other};
 use crate::http::access::PathId;
@@ -47,7 +46,7 @@ pub async fn own(state: &HttpState, visitor: &Visitor, inquiry_id: Uuid) -> HubR
         responded_by: Some(visitor.user.id),
         ..ResponseFilter::default()
     };
-    let page = first(20, "createdAt", SortOrder::Desc);
+    let page = PageRequest::first(20, "createdAt", SortOrder::Desc);
     let found = state.hub.responses.ask(ListResponses { filter, page }).await?;
     Ok(found
         .data
@@ -179,12 +178,13 @@ async fn page(state: State, visitor: Visitor, query: ListQuery) -> Result<HttpRe
     let found = state.hub.responses.ask(asked(visitor.principal(), &query.query())?).await?;
     let people = found.data.iter().flat_map(|reply| [Some(reply.responded_by), reply.approved_by]).flatten();
     let names = Names::of(&state, &visitor, people, []).await?;
+    let statuses = parts::any_or(&visitor, ResponseStatus::ALL, |status| format!("response-{status}"));
     let title = visitor.t("nav-replies");
     let body = html! {
         h1 { (title) }
         form.row method="get" action="/replies" {
             label for="status" { (visitor.t("field-status")) }
-            (parts::select("status", "status", &statuses(&visitor), query.value("status")))
+            (parts::select("status", "status", &statuses, query.value("status")))
             button { (visitor.t("show")) }
         }
         (table(&visitor, &names, &found.data))
@@ -211,7 +211,6 @@ async fn export(state: State, visitor: Visitor, query: ListQuery) -> Result<Http
     let store = state.hub.responses.clone();
     let read = async move |page| store.ask(ListResponses { filter: filter.clone(), page }).await;
     Ok(list::csv("replies", COLUMNS, page, read, |reply: &Response| {
-        let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
         vec![
             reply.id.to_string(),
             reply.created_at.to_string(),
@@ -219,44 +218,34 @@ async fn export(state: State, visitor: Visitor, query: ListQuery) -> Result<Http
             reply.revision.to_string(),
             reply.inquiry_id.to_string(),
             reply.responded_by.to_string(),
-            reply.approved_by.map(|id| id.to_string()).unwrap_or_default(),
-            time(reply.submitted_at),
-            time(reply.decided_at),
-            time(reply.sent_at),
+            list::cell(reply.approved_by),
+            list::cell(reply.submitted_at),
+            list::cell(reply.decided_at),
+            list::cell(reply.sent_at),
             reply.message.clone(),
         ]
     }))
 }
 
-fn statuses(visitor: &Visitor) -> Vec<(String, String)> {
-    let any = (String::new(), visitor.t("any"));
-    let named = ResponseStatus::ALL
-        .iter()
-        .map(|status| (status.to_string(), visitor.t(&format!("response-{status}").replace('_', "-"))));
-    std::iter::once(any).chain(named).collect()
-}
-
-pub fn table(visitor: &Visitor, names: &Names, replies: &[Response]) -> Markup {
+fn table(visitor: &Visitor, names: &Names, replies: &[Response]) -> Markup {
     html! {
         @if replies.is_empty() { p.card { (visitor.t("no-replies")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-replies")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("field-message")) }
-                        th scope="col" { (visitor.t("field-status")) }
-                        th.wide scope="col" { (visitor.t("author")) }
-                        th.wide scope="col" { (visitor.t("decided-by")) }
-                        th scope="col" { (visitor.t("age")) }
-                    } }
-                    tbody data-walk { @for reply in replies { tr {
-                        td { a href=(inquiries::link(reply.inquiry_id)) { (excerpt(&reply.message)) } }
-                        td { (parts::response_badges(visitor, reply)) }
-                        td.wide { (names.user(visitor, reply.responded_by)) }
-                        td.wide { (names.user_or_nobody(visitor, reply.approved_by)) }
-                        td { (visitor.age(reply.created_at, visitor.now)) }
-                    } } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-replies"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("field-message")) }
+                    th scope="col" { (visitor.t("field-status")) }
+                    th.wide scope="col" { (visitor.t("author")) }
+                    th.wide scope="col" { (visitor.t("decided-by")) }
+                    th scope="col" { (visitor.t("age")) }
+                } }
+                tbody data-walk { @for reply in replies { tr {
+                    td { a href=(inquiries::link(reply.inquiry_id)) { (parts::excerpt(&reply.message)) } }
+                    td { (parts::response_badges(visitor, reply)) }
+                    td.wide { (names.user(visitor, reply.responded_by)) }
+                    td.wide { (names.user_or_nobody(visitor, reply.approved_by)) }
+                    td { (visitor.age(reply.created_at, visitor.now)) }
+                } } }
+            }))
         }
     }
 }

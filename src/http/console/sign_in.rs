@@ -174,7 +174,7 @@ fn resume(prefs: &Prefs, form_token: &str, target: &str, text: &str) -> HttpResp
     let body = html! {
         h1 { (title) }
         form.stack method="post" action=(target) {
-            input type="hidden" name=(super::fields::TOKEN) value=(form_token);
+            (parts::token(form_token))
             (parts::field("message", &prefs.t("resume-text"), html! {
                 textarea #message name=(MESSAGE) rows="12" { "\n" (text) }
             }))

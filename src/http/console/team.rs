@@ -3,15 +3,15 @@
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use nexus_actors::HubResult;
-use nexus_actors::domain::page::SortOrder;
+use nexus_actors::domain::page::{MAX_LIMIT, PageRequest, SortOrder};
 use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::stats::{CsoLoad, StatsRange};
-use nexus_actors::domain::user::{Role, User};
+use nexus_actors::domain::user::Role;
 use nexus_actors::store::stats::ReadStats;
 use nexus_actors::store::users::{ListUsers, UserFilter};
 
 use super::layout::{self, Place};
-use super::queue::first;
+use super::names::full_name;
 use super::visitor::Visitor;
 use super::{inquiries, list, parts};
 use crate::http::problem::HttpError;
@@ -67,33 +67,38 @@ async fn loads(state: &HttpState, visitor: &Visitor) -> Result<Vec<CsoLoad>, Htt
     Ok(state.hub.stats.ask(ReadStats { of: None, range, now: visitor.now }).await?.csos)
 }
 
-/// Whom work can be given to.
-pub async fn members(state: &HttpState, visitor: &Visitor) -> HubResult<Vec<User>> {
-    if !visitor.may(Action::ReadUsers) {
-        return Ok(Vec::new());
-    }
-    let filter = UserFilter { role: Some(Role::Cso), is_active: Some(true) };
-    let mut members =
-        state.hub.users.ask(ListUsers { filter, page: first(100, "createdAt", SortOrder::Asc) }).await?;
-    members.data.sort_by_key(super::names::full_name);
-    Ok(members.data)
+/// Whom work can be given to, behind the one choice that is nobody of them: its value, and the id of its text.
+pub async fn assignees(
+    state: &HttpState,
+    visitor: &Visitor,
+    (value, text): (&str, &str),
+) -> HubResult<Vec<(String, String)>> {
+    let mut members = if visitor.may(Action::ReadUsers) {
+        let filter = UserFilter { role: Some(Role::Cso), is_active: Some(true) };
+        let page = PageRequest::first(MAX_LIMIT, "createdAt", SortOrder::Asc);
+        state.hub.users.ask(ListUsers { filter, page }).await?.data
+    } else {
+        Vec::new()
+    };
+    members.sort_by_key(full_name);
+    let first = (value.to_owned(), visitor.t(text));
+    let members = members.iter().map(|cso| (cso.id.to_string(), full_name(cso)));
+    Ok(std::iter::once(first).chain(members).collect())
 }
 
 fn table(visitor: &Visitor, csos: &[CsoLoad]) -> Markup {
     html! {
         @if csos.is_empty() { p.card { (visitor.t("team-empty")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-team")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("name")) }
-                        th scope="col" { (visitor.t("availability")) }
-                        th scope="col" { (visitor.t("load")) }
-                        th.number scope="col" { (visitor.t("team-throughput")) }
-                        th.number scope="col" { (visitor.t("team-answered")) }
-                    } }
-                    tbody data-walk { @for cso in csos { (row(visitor, cso)) } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-team"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("name")) }
+                    th scope="col" { (visitor.t("availability")) }
+                    th scope="col" { (visitor.t("load")) }
+                    th.number scope="col" { (visitor.t("team-throughput")) }
+                    th.number scope="col" { (visitor.t("team-answered")) }
+                } }
+                tbody data-walk { @for cso in csos { (row(visitor, cso)) } }
+            }))
         }
     }
 }

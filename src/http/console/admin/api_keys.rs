@@ -16,7 +16,7 @@ use super::super::list::{self, ListQuery};
 use super::super::names::Names;
 use super::super::visitor::Visitor;
 use super::super::{parts, see_other};
-use super::{confirmed, done, refusal, shown_once};
+use super::{confirmed, refusal, shown_once};
 use crate::http::access::PathId;
 use crate::http::api_keys::{CreatedApiKey, asked, create_api_key};
 use crate::http::problem::HttpError;
@@ -32,7 +32,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 async fn page(state: State, visitor: Visitor, query: ListQuery) -> Result<HttpResponse, HttpError> {
-    let told = done(&visitor, DONE, query.value("done"));
+    let told = parts::done(&visitor, DONE, query.value("done"));
     show(&state, &visitor, StatusCode::OK, &query, &Fields::default(), told).await
 }
 
@@ -72,7 +72,7 @@ async fn export(state: State, visitor: Visitor, query: ListQuery) -> Result<Http
             scopes(key),
             key.hint.clone(),
             key.created_by.to_string(),
-            key.last_used_at.map(|at| at.to_string()).unwrap_or_default(),
+            list::cell(key.last_used_at),
         ]
     }))
 }
@@ -120,29 +120,27 @@ fn table(visitor: &Visitor, names: &Names, keys: &[ApiKey]) -> Markup {
     let warning = visitor.t("revoke-what");
     html! {
         @if keys.is_empty() { p.card { (visitor.t("no-api-keys")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-api-keys")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("name")) }
-                        th scope="col" { (visitor.t("key-hint")) }
-                        th scope="col" { (visitor.t("field-scopes")) }
-                        th scope="col" { (visitor.t("last-used")) }
-                        th.wide scope="col" { (visitor.t("created")) }
-                        th.wide scope="col" { (visitor.t("created-by")) }
-                        th scope="col" { (visitor.t("revoke")) }
-                    } }
-                    tbody { @for key in keys { tr {
-                        td { (key.name) }
-                        td { code { (key.hint) "…" } }
-                        td { (scopes(key)) }
-                        td { @if let Some(at) = key.last_used_at { (visitor.time(at)) } @else { (visitor.t("never")) } }
-                        td.wide { (visitor.time(key.created_at)) }
-                        td.wide { (names.user(visitor, key.created_by)) }
-                        td { (confirmed(visitor, &format!("/api-keys/{}/revoke", key.id), &visitor.t("revoke"),
-                            &warning, None)) }
-                    } } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-api-keys"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("name")) }
+                    th scope="col" { (visitor.t("key-hint")) }
+                    th scope="col" { (visitor.t("field-scopes")) }
+                    th scope="col" { (visitor.t("last-used")) }
+                    th.wide scope="col" { (visitor.t("created")) }
+                    th.wide scope="col" { (visitor.t("created-by")) }
+                    th scope="col" { (visitor.t("revoke")) }
+                } }
+                tbody { @for key in keys { tr {
+                    td { (key.name) }
+                    td { code { (key.hint) "…" } }
+                    td { (scopes(key)) }
+                    td { @if let Some(at) = key.last_used_at { (visitor.time(at)) } @else { (visitor.t("never")) } }
+                    td.wide { (visitor.time(key.created_at)) }
+                    td.wide { (names.user(visitor, key.created_by)) }
+                    td { (confirmed(visitor, &format!("/api-keys/{}/revoke", key.id), &visitor.t("revoke"),
+                        &warning, None)) }
+                } } }
+            }))
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
-use nexus_actors::domain::Timestamp;
 use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::webhook::{Webhook, WebhookAttempt, WebhookMessageStatus};
 use nexus_actors::store::webhooks::ListAttempts;
@@ -78,7 +77,6 @@ async fn export(
     let store = state.hub.webhooks.clone();
     let read = async move |page| store.ask(ListAttempts { webhook_id, succeeded, page }).await;
     Ok(list::csv("webhook-attempts", COLUMNS, page, read, |attempt: &WebhookAttempt| {
-        let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
         vec![
             attempt.id.to_string(),
             attempt.created_at.to_string(),
@@ -88,12 +86,12 @@ async fn export(
             attempt.attempt.to_string(),
             attempt.url.clone(),
             attempt.succeeded.to_string(),
-            attempt.response_status.map(|status| status.to_string()).unwrap_or_default(),
+            list::cell(attempt.response_status),
             attempt.response_body.clone().unwrap_or_default(),
             attempt.error.clone().unwrap_or_default(),
             attempt.duration_ms.to_string(),
             attempt.message_status.to_string(),
-            time(attempt.next_attempt_at),
+            list::cell(attempt.next_attempt_at),
         ]
     }))
 }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use nexus_actors::domain::Timestamp;
 use nexus_actors::domain::audit::AuditEntry;
 use nexus_actors::domain::event::EntityType;
-use nexus_actors::domain::page::SortOrder;
+use nexus_actors::domain::page::{PageRequest, SortOrder};
 use nexus_actors::domain::policy::Action;
 use nexus_actors::store::audit::ListAudit;
 use nexus_actors::store::users::{ListUsers, UserFilter};
@@ -16,10 +16,8 @@ use super::super::layout::{self, Place};
 use super::super::list::{self, ListQuery};
 use super::super::names::{Names, full_name};
 use super::super::prefs::Prefs;
-use super::super::queue::first;
 use super::super::visitor::Visitor;
 use super::super::{approvals, inquiries, parts};
-use super::any_or;
 use crate::http::audit::asked;
 use crate::http::problem::HttpError;
 use crate::http::query::Query;
@@ -59,7 +57,7 @@ async fn export(state: State, visitor: Visitor, query: ListQuery) -> Result<Http
             entry.action.clone(),
             entry.entity_type.clone(),
             entry.entity_id.to_string(),
-            entry.actor_id.map(|id| id.to_string()).unwrap_or_default(),
+            list::cell(entry.actor_id),
             entry.request_id.clone().unwrap_or_default(),
             Value::Object(entry.changes.clone()).to_string(),
         ]
@@ -84,10 +82,12 @@ fn instant(prefs: &Prefs, text: &str) -> Option<String> {
 }
 
 async fn form(state: &HttpState, visitor: &Visitor, query: &ListQuery) -> Result<Markup, HttpError> {
-    let list =
-        ListUsers { filter: UserFilter::default(), page: first(SUGGESTED, "lastName", SortOrder::Asc) };
+    let list = ListUsers {
+        filter: UserFilter::default(),
+        page: PageRequest::first(SUGGESTED, "lastName", SortOrder::Asc),
+    };
     let people = state.hub.users.ask(list).await?.data;
-    let kinds = any_or(visitor, EntityType::ALL, |kind| format!("entity-{kind}"));
+    let kinds = parts::any_or(visitor, EntityType::ALL, |kind| format!("entity-{kind}"));
     Ok(html! {
         form.row method="get" action="/audit" role="search" {
             (parts::field("entity-type", &visitor.t("audit-entity"),
@@ -113,24 +113,22 @@ async fn form(state: &HttpState, visitor: &Visitor, query: &ListQuery) -> Result
 fn table(visitor: &Visitor, names: &Names, entries: &[AuditEntry]) -> Markup {
     html! {
         @if entries.is_empty() { p.card { (visitor.t("no-audit")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-audit")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("at")) }
-                        th scope="col" { (visitor.t("audit-action")) }
-                        th scope="col" { (visitor.t("audit-entity")) }
-                        th scope="col" { (visitor.t("audit-actor")) }
-                        th scope="col" { (visitor.t("audit-changes")) }
-                    } }
-                    tbody data-walk { @for entry in entries { tr {
-                        td { (visitor.time(entry.created_at)) }
-                        td { code { (entry.action) } }
-                        td { (entity(visitor, entry)) }
-                        td { (actor(visitor, names, entry)) }
-                        td { (changes(visitor, entry)) }
-                    } } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-audit"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("at")) }
+                    th scope="col" { (visitor.t("audit-action")) }
+                    th scope="col" { (visitor.t("audit-entity")) }
+                    th scope="col" { (visitor.t("audit-actor")) }
+                    th scope="col" { (visitor.t("audit-changes")) }
+                } }
+                tbody data-walk { @for entry in entries { tr {
+                    td { (visitor.time(entry.created_at)) }
+                    td { code { (entry.action) } }
+                    td { (entity(visitor, entry)) }
+                    td { (actor(visitor, names, entry)) }
+                    td { (changes(visitor, entry)) }
+                } } }
+            }))
         }
     }
 }

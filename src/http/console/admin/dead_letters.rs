@@ -17,7 +17,7 @@ use super::super::list::{self, ListQuery};
 use super::super::prefs::Prefs;
 use super::super::visitor::Visitor;
 use super::super::{parts, see_other};
-use super::{any_or, confirmed, done, refusal};
+use super::{confirmed, refusal};
 use crate::http::access::PathId;
 use crate::http::dead_letters::asked;
 use crate::http::problem::HttpError;
@@ -42,7 +42,7 @@ pub fn link(id: Uuid) -> String {
 
 async fn page(state: State, visitor: Visitor, query: ListQuery) -> Result<HttpResponse, HttpError> {
     let found = state.hub.dead_letters.ask(asked(visitor.principal(), &query.query())?).await?;
-    let statuses = any_or(&visitor, DeadLetterStatus::ALL, |status| format!("letter-{status}"));
+    let statuses = parts::any_or(&visitor, DeadLetterStatus::ALL, |status| format!("letter-{status}"));
     let title = visitor.t("nav-dead-letters");
     let body = html! {
         h1 { (title) }
@@ -97,7 +97,7 @@ async fn one(
     query: ListQuery,
 ) -> Result<HttpResponse, HttpError> {
     visitor.must(Action::ManageDeadLetters)?;
-    let told = done(&visitor, DONE, query.value("done"));
+    let told = parts::done(&visitor, DONE, query.value("done"));
     show(&state, &visitor, StatusCode::OK, id.0, told).await
 }
 
@@ -225,24 +225,22 @@ fn reason(prefs: &Prefs, reason: DeadLetterReason) -> String {
 fn table(visitor: &Visitor, letters: &[DeadLetter]) -> Markup {
     html! {
         @if letters.is_empty() { p.card { (visitor.t("no-dead-letters")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-dead-letters")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("received")) }
-                        th scope="col" { (visitor.t("dead-reason")) }
-                        th scope="col" { (visitor.t("field-status")) }
-                        th.wide scope="col" { (visitor.t("routing-key")) }
-                        th.wide.number scope="col" { (visitor.t("size")) }
-                    } }
-                    tbody data-walk { @for letter in letters { tr {
-                        td { a href=(link(letter.id)) { (visitor.time(letter.created_at)) } }
-                        td { (reason(visitor, letter.reason)) br; span.muted lang="en" { (letter.error) } }
-                        td { (badge(visitor, letter.status)) }
-                        td.wide { code { (letter.routing_key) } }
-                        td.wide.number { (visitor.with("bytes", &[("n", letter.size.into())])) }
-                    } } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-dead-letters"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("received")) }
+                    th scope="col" { (visitor.t("dead-reason")) }
+                    th scope="col" { (visitor.t("field-status")) }
+                    th.wide scope="col" { (visitor.t("routing-key")) }
+                    th.wide.number scope="col" { (visitor.t("size")) }
+                } }
+                tbody data-walk { @for letter in letters { tr {
+                    td { a href=(link(letter.id)) { (visitor.time(letter.created_at)) } }
+                    td { (reason(visitor, letter.reason)) br; span.muted lang="en" { (letter.error) } }
+                    td { (badge(visitor, letter.status)) }
+                    td.wide { code { (letter.routing_key) } }
+                    td.wide.number { (visitor.with("bytes", &[("n", letter.size.into())])) }
+                } } }
+            }))
         }
     }
 }

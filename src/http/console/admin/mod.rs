@@ -11,8 +11,6 @@ mod users;
 mod webhook;
 mod webhooks;
 
-use std::fmt::Display;
-
 use actix_web::http::StatusCode;
 use actix_web::{ResponseError, web};
 use maud::{Markup, html};
@@ -68,26 +66,9 @@ fn refusal(prefs: &Prefs, error: HttpError) -> Result<(StatusCode, Markup), Http
     Ok((error.status_code(), told))
 }
 
-/// What has just been done, by the name that the page's address has for it.
-fn done(prefs: &Prefs, known: &[&str], name: &str) -> Markup {
-    html! {
-        @if let Some(done) = known.iter().find(|known| **known == name) {
-            (parts::notice(&prefs.t(&format!("done-{done}"))))
-        }
-    }
-}
-
-/// The choices of a filter: any, or one of these.
-fn any_or<T: Display>(prefs: &Prefs, all: &[T], id: impl Fn(&T) -> String) -> Vec<(String, String)> {
-    let any = (String::new(), prefs.t("any"));
-    std::iter::once(any)
-        .chain(all.iter().map(|one| (one.to_string(), prefs.t(&id(one).replace('_', "-")))))
-        .collect()
-}
-
 /// Yes, no, or any.
 fn any_or_flag(prefs: &Prefs) -> Vec<(String, String)> {
-    any_or(prefs, &[true, false], |flag| format!("flag-{flag}"))
+    parts::any_or(prefs, &[true, false], |flag| format!("flag-{flag}"))
 }
 
 /// A button that has to be uncovered first: for what cannot be taken back. `version`: of what it is meant for.

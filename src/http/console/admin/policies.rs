@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::super::approvals;
 use super::super::layout::{self, Place};
 use super::super::list::ListQuery;
+use super::super::parts;
 use super::super::prefs::Prefs;
 use super::super::visitor::Visitor;
 use super::refusal;
@@ -152,17 +153,15 @@ fn looked_at(prefs: &Prefs, considered: &Considered) -> Markup {
         li {
             h3 { (considered.policy) " " (verdict(prefs, considered.matches, "explain-matches", "explain-no-match")) }
             @if considered.conditions.is_empty() { p { (prefs.t("policy-always")) } } @else {
-                div.scroll tabindex="0" role="region" aria-label=(considered.policy) {
-                    table {
-                        thead { tr {
-                            th scope="col" { (prefs.t("condition")) }
-                            th scope="col" { (prefs.t("wanted")) }
-                            th scope="col" { (prefs.t("found")) }
-                            th scope="col" { (prefs.t("holds")) }
-                        } }
-                        tbody { @for check in &considered.conditions { (row(prefs, check)) } }
-                    }
-                }
+                (parts::scrolled(&considered.policy, html! {
+                    thead { tr {
+                        th scope="col" { (prefs.t("condition")) }
+                        th scope="col" { (prefs.t("wanted")) }
+                        th scope="col" { (prefs.t("found")) }
+                        th scope="col" { (prefs.t("holds")) }
+                    } }
+                    tbody { @for check in &considered.conditions { (row(prefs, check)) } }
+                }))
             }
         }
     }

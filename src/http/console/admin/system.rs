@@ -11,6 +11,7 @@ use nexus_actors::store::stats::Queue;
 use nexus_actors::supervision::{ActorHealth, State as ActorState};
 
 use super::super::layout::{self, Place};
+use super::super::parts;
 use super::super::prefs::Prefs;
 use super::super::visitor::Visitor;
 use crate::http::State;
@@ -70,20 +71,18 @@ fn dependencies(prefs: &Prefs, health: &Health) -> Markup {
 
 fn waiting(visitor: &Visitor, queues: &[Queue]) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(visitor.t("system-queues")) {
-            table {
-                thead { tr {
-                    th scope="col" { (visitor.t("system-queue")) }
-                    th.number scope="col" { (visitor.t("system-queue-length")) }
-                    th scope="col" { (visitor.t("system-queue-oldest")) }
-                } }
-                tbody { @for queue in queues { tr {
-                    th scope="row" { (visitor.t(&format!("waits-{}", queue.name).replace('_', "-"))) }
-                    td.number { (queue.length) }
-                    td { @if let Some(at) = queue.oldest { (visitor.age(at, visitor.now)) } @else { "–" } }
-                } } }
-            }
-        }
+        (parts::scrolled(&visitor.t("system-queues"), html! {
+            thead { tr {
+                th scope="col" { (visitor.t("system-queue")) }
+                th.number scope="col" { (visitor.t("system-queue-length")) }
+                th scope="col" { (visitor.t("system-queue-oldest")) }
+            } }
+            tbody { @for queue in queues { tr {
+                th scope="row" { (visitor.t(&format!("waits-{}", queue.name).replace('_', "-"))) }
+                td.number { (queue.length) }
+                td { @if let Some(at) = queue.oldest { (visitor.age(at, visitor.now)) } @else { "–" } }
+            } } }
+        }))
     }
 }
 
@@ -91,18 +90,16 @@ fn waiting(visitor: &Visitor, queues: &[Queue]) -> Markup {
 fn actors(prefs: &Prefs, health: &[ActorHealth], mailboxes: &[MailboxMeasures]) -> Markup {
     let mailboxes: HashMap<_, _> = mailboxes.iter().map(|one| (one.actor, one)).collect();
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(prefs.t("actors")) {
-            table {
-                thead { tr {
-                    th scope="col" { (prefs.t("actor")) }
-                    th scope="col" { (prefs.t("field-status")) }
-                    th.number scope="col" { (prefs.t("restarts")) }
-                    th.number scope="col" { (prefs.t("messages-in-flight")) }
-                    th.number scope="col" { (prefs.t("messages-refused")) }
-                } }
-                tbody { @for actor in health { (row(prefs, actor, mailboxes.get(actor.name).copied())) } }
-            }
-        }
+        (parts::scrolled(&prefs.t("actors"), html! {
+            thead { tr {
+                th scope="col" { (prefs.t("actor")) }
+                th scope="col" { (prefs.t("field-status")) }
+                th.number scope="col" { (prefs.t("restarts")) }
+                th.number scope="col" { (prefs.t("messages-in-flight")) }
+                th.number scope="col" { (prefs.t("messages-refused")) }
+            } }
+            tbody { @for actor in health { (row(prefs, actor, mailboxes.get(actor.name).copied())) } }
+        }))
     }
 }
 

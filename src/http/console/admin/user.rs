@@ -19,7 +19,7 @@ use super::super::names::full_name;
 use super::super::visitor::Visitor;
 use super::super::{parts, see_other};
 use super::users::{activity, names, roles};
-use super::{confirmed, done, refusal};
+use super::{confirmed, refusal};
 use crate::http::access::PathId;
 use crate::http::problem::HttpError;
 use crate::http::{HttpState, State};
@@ -47,7 +47,7 @@ async fn page(
 ) -> Result<HttpResponse, HttpError> {
     visitor.must(Action::ReadUsers)?;
     let user = found(&state, &visitor, id.0).await?;
-    let told = done(&visitor, DONE, query.value("done"));
+    let told = parts::done(&visitor, DONE, query.value("done"));
     Ok(show(&visitor, StatusCode::OK, &user, &user, told))
 }
 
@@ -211,10 +211,7 @@ fn facts(visitor: &Visitor, user: &User) -> Markup {
 }
 
 fn form(visitor: &Visitor, user: &User, typed: &User) -> Markup {
-    let availabilities: Vec<_> = Availability::ALL
-        .iter()
-        .map(|one| (one.to_string(), visitor.t(&format!("availability-{one}"))))
-        .collect();
+    let availabilities = parts::choices(visitor, Availability::ALL, |one| format!("availability-{one}"));
     html! {
         section.card aria-labelledby="profile" {
             h2 #profile { (visitor.t("profile")) }

@@ -17,7 +17,7 @@ use super::super::prefs::Prefs;
 use super::super::visitor::Visitor;
 use super::super::{parts, see_other};
 use super::user::link;
-use super::{any_or, any_or_flag, refusal};
+use super::{any_or_flag, refusal};
 use crate::http::State;
 use crate::http::auth::{checked_user, create_user};
 use crate::http::problem::HttpError;
@@ -32,7 +32,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 async fn page(state: State, visitor: Visitor, query: ListQuery) -> Result<HttpResponse, HttpError> {
     let found = state.hub.users.ask(asked(visitor.principal(), &query.query())?).await?;
-    let roles = any_or(&visitor, Role::ALL, |role| format!("role-{role}"));
+    let roles = parts::any_or(&visitor, Role::ALL, |role| format!("role-{role}"));
     let title = visitor.t("nav-users");
     let body = html! {
         div.spread {
@@ -156,7 +156,7 @@ pub fn names(prefs: &Prefs, first_name: &str, last_name: &str) -> Markup {
 }
 
 pub fn roles(prefs: &Prefs) -> Vec<(String, String)> {
-    Role::ALL.iter().map(|role| (role.to_string(), prefs.t(&format!("role-{role}")))).collect()
+    parts::choices(prefs, Role::ALL, |role| format!("role-{role}"))
 }
 
 pub fn activity(prefs: &Prefs, user: &User) -> Markup {
@@ -167,28 +167,26 @@ pub fn activity(prefs: &Prefs, user: &User) -> Markup {
 fn table(visitor: &Visitor, users: &[User]) -> Markup {
     html! {
         @if users.is_empty() { p.card { (visitor.t("no-users")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-users")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("name")) }
-                        th scope="col" { (visitor.t("field-email")) }
-                        th scope="col" { (visitor.t("field-role")) }
-                        th scope="col" { (visitor.t("field-status")) }
-                        th.wide scope="col" { (visitor.t("availability")) }
-                        th.wide.number scope="col" { (visitor.t("field-max-open-inquiries")) }
-                        th.wide scope="col" { (visitor.t("second-factor")) }
-                    } }
-                    tbody data-walk { @for user in users { tr {
-                        td { a href=(link(user.id)) { (full_name(user)) } }
-                        td { (user.email) }
-                        td { (visitor.t(&format!("role-{}", user.role))) }
-                        td { (activity(visitor, user)) }
-                        td.wide { (parts::availability(visitor, user.availability)) }
-                        td.wide.number { (user.max_open_inquiries) }
-                        td.wide { (visitor.t(&format!("flag-{}", user.totp_enabled))) }
-                    } } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-users"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("name")) }
+                    th scope="col" { (visitor.t("field-email")) }
+                    th scope="col" { (visitor.t("field-role")) }
+                    th scope="col" { (visitor.t("field-status")) }
+                    th.wide scope="col" { (visitor.t("availability")) }
+                    th.wide.number scope="col" { (visitor.t("field-max-open-inquiries")) }
+                    th.wide scope="col" { (visitor.t("second-factor")) }
+                } }
+                tbody data-walk { @for user in users { tr {
+                    td { a href=(link(user.id)) { (full_name(user)) } }
+                    td { (user.email) }
+                    td { (visitor.t(&format!("role-{}", user.role))) }
+                    td { (activity(visitor, user)) }
+                    td.wide { (parts::availability(visitor, user.availability)) }
+                    td.wide.number { (user.max_open_inquiries) }
+                    td.wide { (visitor.t(&format!("flag-{}", user.totp_enabled))) }
+                } } }
+            }))
         }
     }
 }

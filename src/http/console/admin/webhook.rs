@@ -16,7 +16,7 @@ use super::super::names::Names;
 use super::super::visitor::Visitor;
 use super::super::{parts, see_other};
 use super::webhooks::{Typed, inputs, state_of};
-use super::{attempts, confirmed, done, refusal, shown_once};
+use super::{attempts, confirmed, refusal, shown_once};
 use crate::http::access::PathId;
 use crate::http::problem::HttpError;
 use crate::http::webhooks::{KeyedWebhook, managed, rotate_secret};
@@ -45,7 +45,7 @@ async fn page(
     query: ListQuery,
 ) -> Result<HttpResponse, HttpError> {
     let webhook = managed(&state, visitor.principal(), id.0).await?;
-    let told = done(&visitor, DONE, query.value("done"));
+    let told = parts::done(&visitor, DONE, query.value("done"));
     show(&state, &visitor, StatusCode::OK, &webhook, None, &query, told).await
 }
 

@@ -16,8 +16,8 @@ use super::super::list::{self, ListQuery};
 use super::super::parts;
 use super::super::prefs::Prefs;
 use super::super::visitor::Visitor;
+use super::refusal;
 use super::webhook::{self, link};
-use super::{done, refusal};
 use crate::http::State;
 use crate::http::problem::HttpError;
 use crate::http::webhooks::{KeyedWebhook, asked, create_webhook};
@@ -54,7 +54,7 @@ async fn page(state: State, visitor: Visitor, query: ListQuery) -> Result<HttpRe
     let found = state.hub.webhooks.ask(asked(visitor.principal(), &query.query())?).await?;
     let title = visitor.t("nav-webhooks");
     let body = html! {
-        (done(&visitor, DONE, query.value("done")))
+        (parts::done(&visitor, DONE, query.value("done")))
         div.spread {
             h1 { (title) }
             a.button href="/webhooks/new" { (visitor.t("webhook-new")) }
@@ -89,7 +89,7 @@ async fn export(state: State, visitor: Visitor, query: ListQuery) -> Result<Http
             webhook.description.clone().unwrap_or_default(),
             webhook.is_enabled.to_string(),
             webhook.disabled_reason.clone().unwrap_or_default(),
-            webhook.failing_since.map(|at| at.to_string()).unwrap_or_default(),
+            list::cell(webhook.failing_since),
             webhook.created_by.to_string(),
         ]
     }))
@@ -191,24 +191,22 @@ fn wanted(prefs: &Prefs, webhook: &Webhook) -> String {
 fn table(visitor: &Visitor, webhooks: &[Webhook]) -> Markup {
     html! {
         @if webhooks.is_empty() { p.card { (visitor.t("no-webhooks")) } } @else {
-            div.scroll tabindex="0" role="region" aria-label=(visitor.t("nav-webhooks")) {
-                table {
-                    thead { tr {
-                        th scope="col" { (visitor.t("field-url")) }
-                        th scope="col" { (visitor.t("field-status")) }
-                        th scope="col" { (visitor.t("field-events")) }
-                        th.wide scope="col" { (visitor.t("field-description")) }
-                        th.wide scope="col" { (visitor.t("created")) }
-                    } }
-                    tbody data-walk { @for webhook in webhooks { tr {
-                        td { a href=(link(webhook.id)) { (webhook.url) } }
-                        td { (state_of(visitor, webhook)) }
-                        td { (wanted(visitor, webhook)) }
-                        td.wide { (webhook.description.as_deref().unwrap_or("–")) }
-                        td.wide { (visitor.time(webhook.created_at)) }
-                    } } }
-                }
-            }
+            (parts::scrolled(&visitor.t("nav-webhooks"), html! {
+                thead { tr {
+                    th scope="col" { (visitor.t("field-url")) }
+                    th scope="col" { (visitor.t("field-status")) }
+                    th scope="col" { (visitor.t("field-events")) }
+                    th.wide scope="col" { (visitor.t("field-description")) }
+                    th.wide scope="col" { (visitor.t("created")) }
+                } }
+                tbody data-walk { @for webhook in webhooks { tr {
+                    td { a href=(link(webhook.id)) { (webhook.url) } }
+                    td { (state_of(visitor, webhook)) }
+                    td { (wanted(visitor, webhook)) }
+                    td.wide { (webhook.description.as_deref().unwrap_or("–")) }
+                    td.wide { (visitor.time(webhook.created_at)) }
+                } } }
+            }))
         }
     }
 }
