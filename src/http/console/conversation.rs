@@ -4,12 +4,11 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use nexus_actors::domain::inquiry::{ConversationMessage, Direction, Inquiry};
 use nexus_actors::domain::page::{MAX_LIMIT, PageRequest, SortOrder};
-use nexus_actors::domain::policy::{Action, list_scope};
+use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::response::{HistoryAction, HistoryEntry, Response, ResponseStatus};
-use nexus_actors::new_id;
 use nexus_actors::store::inquiries::{ListAssignments, ListMessages};
-use nexus_actors::store::responses::{ListHistory, ListResponses, ResponseFilter};
-use nexus_actors::{HubError, HubResult};
+use nexus_actors::store::responses::ListHistory;
+use nexus_actors::{HubResult, new_id};
 use uuid::Uuid;
 
 use super::layout::{self, Place};
@@ -19,6 +18,8 @@ use super::visitor::Visitor;
 use super::{customers, diff, inquiries, live, parts, replies};
 use crate::http::access::PathId;
 use crate::http::problem::HttpError;
+use crate::http::query::Query;
+use crate::http::responses::asked;
 use crate::http::{HttpState, State};
 
 /// What a page says of the form that led to it.
@@ -35,13 +36,11 @@ async fn page(
     query: ListQuery,
 ) -> Result<HttpResponse, HttpError> {
     let inquiry = crate::http::inquiries::visible(&state, visitor.principal(), id.0).await?;
-    let (messages, all) = futures_util::future::try_join(
-        messages(&state, inquiry.id),
-        visible_replies(&state, &visitor, inquiry.id),
-    )
-    .await?;
-    let own = replies::own(&state, &visitor, inquiry.id).await?;
-    let history = match &own {
+    let (messages, all) =
+        futures_util::join!(messages(&state, inquiry.id), visible_replies(&state, &visitor, inquiry.id));
+    let (messages, all) = (messages?, all?);
+    let own = replies::unfinished(&visitor, &all);
+    let history = match own {
         Some(reply) => history(&state, reply.id).await?,
         None => Vec::new(),
     };
@@ -65,10 +64,10 @@ async fn page(
                 @if visitor.may(Action::CreateResponse) {
                     section.card aria-labelledby="reply" {
                         h2 #reply { (visitor.t("your-reply")) }
-                        (reply(&visitor, &inquiry, own.as_ref(), &history))
+                        (reply(&visitor, &inquiry, own, &history))
                     }
                 }
-                (earlier(&visitor, &names, &all, own.as_ref().map(|own| own.id)))
+                (earlier(&visitor, &names, &all, own.map(|own| own.id)))
             }
             div {
                 (customers::card(&visitor, names.customer(inquiry.customer_id)))
@@ -104,12 +103,14 @@ pub fn rejected(history: &[HistoryEntry]) -> Option<(&HistoryEntry, &str)> {
     Some((rejection, written.message.as_deref()?))
 }
 
-async fn visible_replies(state: &HttpState, visitor: &Visitor, inquiry_id: Uuid) -> HubResult<Vec<Response>> {
-    let forbidden = |_| HubError::Forbidden("Your role may not do this.");
-    let visible_to = list_scope(visitor.principal(), Action::ReadResponse).map_err(forbidden)?;
-    let filter = ResponseFilter { inquiry_id: Some(inquiry_id), visible_to, ..ResponseFilter::default() };
-    let page = PageRequest::first(MAX_LIMIT, "createdAt", SortOrder::Desc);
-    Ok(state.hub.responses.ask(ListResponses { filter, page }).await?.data)
+/// As far as the visitor may see them, the newest first.
+async fn visible_replies(
+    state: &HttpState,
+    visitor: &Visitor,
+    inquiry_id: Uuid,
+) -> Result<Vec<Response>, HttpError> {
+    let query = Query::of(format!("inquiryId={inquiry_id}&limit={MAX_LIMIT}"));
+    Ok(state.hub.responses.ask(asked(visitor.principal(), &query)?).await?.data)
 }
 
 pub fn talk(visitor: &Visitor, names: &Names, messages: &[ConversationMessage]) -> Markup {

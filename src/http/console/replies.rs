@@ -39,8 +39,16 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(web::resource("/replies/{id}/withdraw").post(withdraw));
 }
 
-/// The visitor's reply that is not on its way yet, and may be written on.
-pub async fn own(state: &HttpState, visitor: &Visitor, inquiry_id: Uuid) -> HubResult<Option<Response>> {
+/// Of replies to one inquiry, the visitor's that is not on its way yet.
+pub fn unfinished<'a>(visitor: &Visitor, replies: &'a [Response]) -> Option<&'a Response> {
+    replies.iter().find(|reply| {
+        let is_on_its_way = matches!(reply.status, ResponseStatus::Approved | ResponseStatus::Sent);
+        reply.responded_by == visitor.user.id && !is_on_its_way
+    })
+}
+
+/// The same, looked up.
+async fn own(state: &HttpState, visitor: &Visitor, inquiry_id: Uuid) -> HubResult<Option<Response>> {
     let filter = ResponseFilter {
         inquiry_id: Some(inquiry_id),
         responded_by: Some(visitor.user.id),
@@ -48,10 +56,7 @@ pub async fn own(state: &HttpState, visitor: &Visitor, inquiry_id: Uuid) -> HubR
     };
     let page = PageRequest::first(20, "createdAt", SortOrder::Desc);
     let found = state.hub.responses.ask(ListResponses { filter, page }).await?;
-    Ok(found
-        .data
-        .into_iter()
-        .find(|reply| !matches!(reply.status, ResponseStatus::Approved | ResponseStatus::Sent)))
+    Ok(unfinished(visitor, &found.data).cloned())
 }
 
 /// Keeps the text, by itself while it is typed or with a button, and submits it with the other.
