@@ -88,10 +88,11 @@ async fn approve(
         acknowledge_stale: fields.is_set("acknowledge-stale"),
     };
     let step = approval.validate().map(Step::Approve).map_err(HubError::Invalid)?;
-    decide(state, visitor, id, step).await
+    decide(state, visitor, id, None, step).await
 }
 
-/// A rejection is about one text, too: on a newer one it would say what is not meant.
+/// A rejection is about one text, too: on a newer one it would say what is not meant. So it is of the version whose text
+/// was compared here.
 async fn reject(
     state: State,
     visitor: Visitor,
@@ -107,7 +108,7 @@ async fn reject(
         return refused(&state, &visitor, id, error.into()).await;
     }
     match step {
-        Ok(step) => decide(state, visitor, id, step).await,
+        Ok(step) => decide(state, visitor, id, Some(reply.version), step).await,
         Err(error) => refused(&state, &visitor, id, error).await,
     }
 }
@@ -118,8 +119,14 @@ fn revision(fields: &Fields) -> Result<i64, HttpError> {
 }
 
 /// On to the next that waits.
-async fn decide(state: State, visitor: Visitor, id: PathId, step: Step) -> Result<HttpResponse, HttpError> {
-    let decided = match replies::advance(&state, &visitor, id.0, None, step).await {
+async fn decide(
+    state: State,
+    visitor: Visitor,
+    id: PathId,
+    version: Option<i64>,
+    step: Step,
+) -> Result<HttpResponse, HttpError> {
+    let decided = match replies::advance(&state, &visitor, id.0, version, step).await {
         Ok(decided) => decided,
         Err(error) => return refused(&state, &visitor, id, error).await,
     };
@@ -145,6 +152,7 @@ async fn refused(
             | HubError::ResponseStale
             | HubError::Conflict(_)
             | HubError::Contended
+            | HubError::Stale { .. }
             | HubError::Invalid(_),
         ) => error,
         _ => return Err(error),
