@@ -141,23 +141,28 @@ async fn program(state: &HttpState, key: &str) -> Result<SignedIn, HttpError> {
 /// As [`count`], for the console, where every page and every part of one is a request.
 pub(super) async fn count_page(state: &HttpState, signed_in: &SignedIn, address: IpAddr) -> Decision {
     let limits = &state.settings.rate_limit;
-    let key = match signed_in {
-        SignedIn::User { principal, .. } => format!("console:user:{}", principal.user_id),
-        SignedIn::MustEnrol(user_id) => format!("console:user:{user_id}"),
-        SignedIn::Program(_) | SignedIn::Nobody | SignedIn::Failed(_) => format!("console:address:{address}"),
-    };
+    let key = format!("console:{}", whose(signed_in, address));
     state.limiter.check(&key, limits.console_limit, limits.ttl, state.hub.clock.now()).await
 }
 
 async fn count(state: &HttpState, signed_in: &SignedIn, address: IpAddr) -> Decision {
     let limits = &state.settings.rate_limit;
-    let (key, limit) = match signed_in {
-        SignedIn::User { principal, .. } => (format!("user:{}", principal.user_id), limits.limit),
-        SignedIn::MustEnrol(user_id) => (format!("user:{user_id}"), limits.limit),
-        SignedIn::Program(key) => (format!("key:{}", key.id), limits.api_key_limit),
-        SignedIn::Nobody | SignedIn::Failed(_) => (format!("address:{address}"), state.anonymous_limit()),
+    let limit = match signed_in {
+        SignedIn::User { .. } | SignedIn::MustEnrol(_) => limits.limit,
+        SignedIn::Program(_) => limits.api_key_limit,
+        SignedIn::Nobody | SignedIn::Failed(_) => state.anonymous_limit(),
     };
-    state.limiter.check(&key, limit, limits.ttl, state.hub.clock.now()).await
+    state.limiter.check(&whose(signed_in, address), limit, limits.ttl, state.hub.clock.now()).await
+}
+
+/// Whose requests these are.
+fn whose(signed_in: &SignedIn, address: IpAddr) -> String {
+    match signed_in {
+        SignedIn::User { principal, .. } => format!("user:{}", principal.user_id),
+        SignedIn::MustEnrol(user_id) => format!("user:{user_id}"),
+        SignedIn::Program(key) => format!("key:{}", key.id),
+        SignedIn::Nobody | SignedIn::Failed(_) => format!("address:{address}"),
+    }
 }
 
 impl HttpState {
