@@ -110,6 +110,20 @@ pub struct Check {
     pub holds: bool,
 }
 
+impl Circumstances {
+    fn found(&self, condition: Condition) -> Vec<String> {
+        match condition {
+            Condition::Author => self.authors.clone(),
+            Condition::Category => vec![self.category.clone()],
+            Condition::Channel => vec![self.channel.clone()],
+            Condition::CustomerStatus => {
+                self.customer_status.iter().map(|status| status.to_string()).collect()
+            }
+            Condition::Priority => vec![self.priority.to_string()],
+        }
+    }
+}
+
 impl ApprovalPolicy {
     /// # Errors
     /// What is wrong with it, in a sentence.
@@ -127,31 +141,27 @@ impl ApprovalPolicy {
         }
     }
 
-    fn checks(&self, of: &Circumstances) -> Vec<Check> {
-        let texts = |values: &[&'static str]| values.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-        let status = of.customer_status.map(CustomerStatus::as_str);
+    /// Those that are given, each with what it allows.
+    pub fn conditions(&self) -> Vec<(Condition, Vec<String>)> {
         let all = [
-            (
-                Condition::Author,
-                self.author.iter().map(|email| email.to_lowercase()).collect(),
-                of.authors.clone(),
-            ),
-            (Condition::Category, self.category.clone(), vec![of.category.clone()]),
-            (Condition::Channel, self.channel.clone(), vec![of.channel.clone()]),
-            (
-                Condition::CustomerStatus,
-                self.customer_status.iter().map(|status| status.to_string()).collect(),
-                texts(status.as_slice()),
-            ),
-            (
-                Condition::Priority,
-                self.priority.iter().map(|priority| priority.to_string()).collect(),
-                texts(&[of.priority.as_str()]),
-            ),
+            (Condition::Author, self.author.clone()),
+            (Condition::Category, self.category.clone()),
+            (Condition::Channel, self.channel.clone()),
+            (Condition::CustomerStatus, self.customer_status.iter().map(ToString::to_string).collect()),
+            (Condition::Priority, self.priority.iter().map(ToString::to_string).collect()),
         ];
-        let given = all.into_iter().filter(|(_, wanted, _): &(_, Vec<String>, _)| !wanted.is_empty());
+        all.into_iter().filter(|(_, wanted): &(_, Vec<String>)| !wanted.is_empty()).collect()
+    }
+
+    fn checks(&self, of: &Circumstances) -> Vec<Check> {
+        let given = self.conditions().into_iter();
         given
-            .map(|(condition, wanted, found)| {
+            .map(|(condition, wanted)| {
+                let wanted = match condition {
+                    Condition::Author => wanted.iter().map(|email| email.to_lowercase()).collect(),
+                    _ => wanted,
+                };
+                let found = of.found(condition);
                 let is_wanted = |text: &String| wanted.contains(text);
                 let holds = match self.requires {
                     // What nobody may read before it is sent must be theirs alone.

@@ -87,17 +87,7 @@ fn requirement(prefs: &Prefs, requires: Requirement, percentage: Option<u8>) -> 
 }
 
 fn conditions(prefs: &Prefs, policy: &ApprovalPolicy) -> Markup {
-    let texts = |values: &[&str]| values.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-    let statuses: Vec<_> = policy.customer_status.iter().map(|one| one.as_str()).collect();
-    let priorities: Vec<_> = policy.priority.iter().map(|one| one.as_str()).collect();
-    let all = [
-        (Condition::Author, policy.author.clone()),
-        (Condition::Category, policy.category.clone()),
-        (Condition::Channel, policy.channel.clone()),
-        (Condition::CustomerStatus, texts(&statuses)),
-        (Condition::Priority, texts(&priorities)),
-    ];
-    let given: Vec<_> = all.into_iter().filter(|(_, wanted)| !wanted.is_empty()).collect();
+    let given = policy.conditions();
     html! {
         @if given.is_empty() { p { (prefs.t("policy-always")) } } @else {
             p { (prefs.t("policy-when")) }
