@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::browser::{Browser, DESK, Driver, Look};
 use crate::flow::base;
-use crate::harness::{Client, Engine, TestHub, id_of};
+use crate::harness::{Engine, TestHub, id_of};
 use crate::run;
 
 const TELEPHONE: u32 = 390;
@@ -43,7 +43,7 @@ async fn accessible(hub: &TestHub, driver: &Driver, look: Look) {
     look_at(&browser, "/sign-in", &mut wrong).await;
     browser.close().await;
     for person in [&cso, &manager, &admin] {
-        let browser = signed_in(hub, driver, look, person).await;
+        let browser = driver.sign_in(&base(hub), look, &person.email).await;
         let mut pages = links(&browser, "nav.places a").await;
         assert!(pages.len() >= 5, "{pages:?}");
         pages.extend([inquiry.clone(), "/account".to_owned(), "/nowhere".to_owned()]);
@@ -58,17 +58,6 @@ async fn accessible(hub: &TestHub, driver: &Driver, look: Look) {
         browser.close().await;
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-async fn signed_in(hub: &TestHub, driver: &Driver, look: Look, person: &Client) -> Browser {
-    let browser = driver.open(&base(hub), look).await;
-    browser.go("/sign-in").await;
-    browser.fill("#email", &person.email).await;
-    browser.fill("#password", crate::harness::PASSWORD).await;
-    // Whatever the language.
-    browser.click("button.primary").await;
-    browser.until_path_is_not("/sign-in").await;
-    browser
 }
 
 async fn links(browser: &Browser, selector: &str) -> Vec<String> {

@@ -112,9 +112,14 @@ impl Driver {
 
     /// Signed in as whoever has this email.
     pub async fn sign_in(&self, base: &str, look: Look, email: &str) -> Browser {
+        self.sign_in_with(base, look, email, PASSWORD).await
+    }
+
+    pub async fn sign_in_with(&self, base: &str, look: Look, email: &str, password: &str) -> Browser {
         let browser = self.open(base, look).await;
         browser.go("/").await;
-        browser.sign_in(email).await;
+        browser.send_sign_in(email, password).await;
+        browser.until_path_is_not("/sign-in").await;
         browser
     }
 }
@@ -137,14 +142,15 @@ impl Browser {
     }
 
     pub async fn sign_in(&self, email: &str) {
-        self.send_sign_in(email).await;
+        self.send_sign_in(email, PASSWORD).await;
         self.until_path_is_not("/sign-in").await;
     }
 
-    pub async fn send_sign_in(&self, email: &str) {
+    pub async fn send_sign_in(&self, email: &str, password: &str) {
         self.fill("#email", email).await;
-        self.fill("#password", PASSWORD).await;
-        self.press("Sign in").await;
+        self.fill("#password", password).await;
+        // Whatever the language.
+        self.click("button.primary").await;
     }
 
     pub async fn path(&self) -> String {

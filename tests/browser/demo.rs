@@ -30,7 +30,7 @@ async fn decides_on_a_reply(driver: &Driver) {
     let author = admin.get(&format!("/users/{author}")).await.expect(200);
     let cso = author["email"].as_str().unwrap();
 
-    let browser = opened(driver, &hub.address, DESK, &manager, &password).await;
+    let browser = driver.sign_in_with(&hub.address, DESK, &manager, &password).await;
     browser.until_shown("8 replies wait").await;
     browser.until_shown("Exact text").await;
     picture(&browser, "approvals").await;
@@ -58,7 +58,7 @@ async fn decides_on_a_reply(driver: &Driver) {
     picture(&browser, "dashboard").await;
     browser.close().await;
 
-    let browser = opened(driver, &hub.address, Look { dark: true, ..DESK }, cso, &password).await;
+    let browser = driver.sign_in_with(&hub.address, Look { dark: true, ..DESK }, cso, &password).await;
     browser.until_shown("Waiting for an answer").await;
     picture(&browser, "queue-dark").await;
     browser.click("main .list a").await;
@@ -67,7 +67,7 @@ async fn decides_on_a_reply(driver: &Driver) {
     browser.close().await;
 
     let telephone = Look { width: 390, ..DESK };
-    let browser = opened(driver, &hub.address, telephone, &manager, &password).await;
+    let browser = driver.sign_in_with(&hub.address, telephone, &manager, &password).await;
     browser.until_shown("7 replies wait").await;
     picture(&browser, "approvals-telephone").await;
     browser.close().await;
@@ -77,16 +77,6 @@ async fn decides_on_a_reply(driver: &Driver) {
 fn email_of(loaded: &str, who: &str) -> String {
     let line = loaded.lines().find(|line| line.trim_start().starts_with(who)).unwrap();
     line.split_whitespace().nth(1).unwrap().to_owned()
-}
-
-async fn opened(driver: &Driver, base: &str, look: Look, email: &str, password: &str) -> Browser {
-    let browser = driver.open(base, look).await;
-    browser.go("/").await;
-    browser.fill("#email", email).await;
-    browser.fill("#password", password).await;
-    browser.press("Sign in").await;
-    browser.until_path_is_not("/sign-in").await;
-    browser
 }
 
 async fn loaded_bytes(browser: &Browser) -> f64 {

@@ -79,7 +79,7 @@ async fn no_text_is_lost(hub: &TestHub, driver: &Driver) {
     author.run("localStorage.clear()").await;
     author.press("Save draft").await;
     author.until_shown("What you have written is kept").await;
-    author.send_sign_in(&cso.email).await;
+    author.send_sign_in(&cso.email, crate::harness::PASSWORD).await;
     author.until_shown("Here is your text").await;
     author.press("Save").await;
     author.until_shown("Saved.").await;
