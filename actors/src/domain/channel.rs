@@ -79,11 +79,12 @@ impl InboundMessage {
         checks.finish(self)
     }
 
-    /// The subject, or the first words of the message.
+    /// The subject, or the first words of the message. Of one that has none, of controls only, it is said so.
     pub fn subject(&self) -> String {
         self.subject.clone().unwrap_or_else(|| {
             let text = single_line(&self.message);
             match text.char_indices().nth(SUBJECT_WORDS) {
+                None if text.is_empty() => "(no subject)".to_owned(),
                 None => text,
                 Some((end, _)) => {
                     let cut = text[..end].rfind(' ').unwrap_or(end);
@@ -123,6 +124,7 @@ mod tests {
     #[test]
     fn the_first_words_stand_in_for_a_missing_subject() {
         assert_eq!(message("Where\n is  it?").subject(), "Where is it?");
+        assert_eq!(message("\u{7f}\u{7}").subject(), "(no subject)");
         let long = message(&"word ".repeat(50)).subject();
         assert!(long.ends_with("word…") && long.chars().count() <= 81, "{long}");
     }
