@@ -8,6 +8,8 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture,
 };
 
+use uuid::Uuid;
+
 use self::promises::{Asked, Promises, Turn};
 use crate::clock::{Clock, new_id};
 use crate::domain::assignment::{Assignment, Candidate, Decision, Reason, Wanted, choose};
@@ -40,6 +42,7 @@ pub type Chosen = (Vec<Decision>, Promise);
 /// An inquiry in need of someone.
 #[derive(Clone, Debug)]
 pub struct Seeking {
+    pub inquiry_id: Uuid,
     pub wanted: Wanted,
     /// Where it stands in the queue, so that it takes no room that those ahead of it can use. `None` lets it
     /// pass them.
@@ -196,7 +199,7 @@ impl Balance {
     /// One way through the queue, with one look at who has room: room that appears meanwhile must not go to
     /// whatever is looked at next, past what was looked at before. It comes with a nudge of its own.
     async fn round(&self) -> HubResult<()> {
-        let mut candidates = self.users.ask(ListCandidates).await?;
+        let mut candidates = self.users.ask(ListCandidates::default()).await?;
         let mut after = None;
         while candidates.iter().any(Candidate::has_room) {
             let waiting = self.inquiries.ask(ListWaiting { after, limit: BATCH }).await?;
@@ -228,7 +231,7 @@ impl Balance {
             let chosen = match &mut decisions {
                 Ok(decisions) => {
                     let decisions: Vec<_> = decisions.take(seeking.len()).collect();
-                    let promise = turn.promise(&decisions);
+                    let promise = turn.promise(&seeking, &decisions);
                     Ok((decisions, promise))
                 }
                 Err(error) => Err(error.clone()),
@@ -242,7 +245,7 @@ impl Balance {
     /// Goes through those that seek and those that wait already in the order of the queue, and counts what a waiting
     /// one will take as if it had been taken up: a sweep is about to.
     async fn decide(&self, seeking: Vec<&Seeking>, turn: &Turn<'_>) -> HubResult<Vec<Decision>> {
-        let mut candidates = self.users.ask(ListCandidates).await?;
+        let mut candidates = self.users.ask(ListCandidates { without: turn.promised() }).await?;
         turn.count(&mut candidates);
         let queued = seeking.iter().any(|one| one.place.is_some());
         let waiting = if queued && candidates.iter().any(Candidate::has_room) {

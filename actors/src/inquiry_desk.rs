@@ -169,7 +169,7 @@ impl InquiryDesk {
         let mut inquiry = Inquiry::new(id, input.clone(), now);
         let (category, place) = (inquiry.category.clone(), Some(inquiry.place()));
         let wanted = Wanted { category, own_cso: customer.assigned_to, lapsed_by: None };
-        let seeking = Seeking { wanted, place };
+        let seeking = Seeking { inquiry_id: id, wanted, place };
         let (decision, promise) = seeking.choose(&self.balancer).await?;
         inquiry.assigned_to = decision.assignee;
         inquiry.assigned_at = decision.assignee.map(|_| now);
@@ -222,7 +222,7 @@ impl InquiryDesk {
                 let customer = self.customers.ask(GetCustomer(before.customer_id)).await?;
                 let own_cso = customer.and_then(|customer| customer.assigned_to);
                 let wanted = Wanted { category: before.category.clone(), own_cso, lapsed_by: None };
-                let seeking = Seeking { wanted, place: None };
+                let seeking = Seeking { inquiry_id: id, wanted, place: None };
                 let (mut decision, promise) = seeking.choose(&self.balancer).await?;
                 // Nobody better: it stays where it is.
                 decision.assignee = decision.assignee.or(before.assigned_to);

@@ -158,7 +158,7 @@ impl Stage<'_> {
         if let Some(assignee) = found.assigned_to {
             return self.cso(assignee);
         }
-        let candidates = self.hub.users.ask(ListCandidates).await?;
+        let candidates = self.hub.users.ask(ListCandidates::default()).await?;
         let free = candidates.iter().filter(|one| one.accepts_work && one.capacity > 0);
         let idlest = free.min_by_key(|one| (one.open * 100 / one.capacity, one.user_id));
         let to = Assignee::User(idlest.ok_or_else(out_of_order)?.user_id);

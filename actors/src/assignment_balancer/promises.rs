@@ -18,7 +18,7 @@ use crate::mailbox::PATIENCE;
 /// The decisions of this instance. What another one is about to commit, no decision here can see.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Promises {
-    counts: Arc<Mutex<HashMap<Uuid, Count>>>,
+    made: Arc<Mutex<Made>>,
     asked: Arc<Mutex<Vec<Asked>>>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -31,25 +31,31 @@ pub(super) struct Asked {
     pub answer: oneshot::Sender<HubResult<Chosen>>,
 }
 
-/// Inquiries promised to a CSO since the start. Neither count ever falls.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    made: i64,
-    settled: i64,
+/// Those of promises that are kept up, by a number of their own.
+#[derive(Debug, Default)]
+struct Made {
+    next: u64,
+    promised: HashMap<u64, Vec<Promised>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Promised {
+    inquiry_id: Uuid,
+    to: Uuid,
 }
 
 /// Keeps what was decided counted until it is dropped: once it is committed, or will not be.
 #[derive(Debug)]
 #[must_use = "dropped, it lets the next decision overlook this one"]
 pub struct Promise {
-    to: Vec<Uuid>,
+    number: u64,
     promises: Promises,
 }
 
 /// A look at the candidates that nobody else has at the same time.
 pub(super) struct Turn<'a> {
     promises: &'a Promises,
-    settled: HashMap<Uuid, i64>,
+    promised: Vec<Promised>,
     _turn: tokio::sync::MutexGuard<'a, ()>,
 }
 
@@ -60,12 +66,12 @@ impl Promises {
         answered
     }
 
-    /// To be begun before the candidates are read: what is settled later may or may not be among what they have.
+    /// To be begun before the candidates are read: what is promised may then be committed at any moment.
     pub async fn turn(&self) -> HubResult<Turn<'_>> {
         let turn = timeout(PATIENCE, self.turn.lock()).await;
         let turn = turn.map_err(|_| HubError::Unavailable { what: "AssignmentBalancer" })?;
-        let settled = lock(&self.counts).iter().map(|(id, count)| (*id, count.settled)).collect();
-        Ok(Turn { promises: self, settled, _turn: turn })
+        let promised = lock(&self.made).promised.values().flatten().copied().collect();
+        Ok(Turn { promises: self, promised, _turn: turn })
     }
 }
 
@@ -79,30 +85,38 @@ impl Turn<'_> {
         std::mem::take(&mut *lock(&self.promises.asked))
     }
 
-    /// Adds what is promised to what the candidates have.
+    /// What is promised, committed or not.
+    pub fn promised(&self) -> Vec<Uuid> {
+        self.promised.iter().map(|promised| promised.inquiry_id).collect()
+    }
+
+    /// Adds what is promised to what the candidates have without it.
     pub fn count(&self, candidates: &mut [Candidate]) {
-        let counts = lock(&self.promises.counts);
+        let mut counts: HashMap<Uuid, i64> = HashMap::new();
+        for promised in &self.promised {
+            *counts.entry(promised.to).or_default() += 1;
+        }
         for candidate in candidates {
-            let made = counts.get(&candidate.user_id).map_or(0, |count| count.made);
-            candidate.open += made - self.settled.get(&candidate.user_id).copied().unwrap_or(0);
+            candidate.open += counts.get(&candidate.user_id).copied().unwrap_or(0);
         }
     }
 
-    pub fn promise(&self, decisions: &[Decision]) -> Promise {
-        let to: Vec<Uuid> = decisions.iter().filter_map(|decision| decision.assignee).collect();
-        let mut counts = lock(&self.promises.counts);
-        for cso in &to {
-            counts.entry(*cso).or_default().made += 1;
-        }
-        Promise { to, promises: self.promises.clone() }
+    /// `decisions`: one for each that seeks, in the same order.
+    pub fn promise(&self, seeking: &[Seeking], decisions: &[Decision]) -> Promise {
+        let both = seeking.iter().zip(decisions);
+        let promised = both.filter_map(|(seeking, decision)| {
+            decision.assignee.map(|to| Promised { inquiry_id: seeking.inquiry_id, to })
+        });
+        let mut made = lock(&self.promises.made);
+        let number = made.next;
+        made.next += 1;
+        made.promised.insert(number, promised.collect());
+        Promise { number, promises: self.promises.clone() }
     }
 }
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        let mut counts = lock(&self.promises.counts);
-        for cso in &self.to {
-            counts.entry(*cso).or_default().settled += 1;
-        }
+        lock(&self.promises.made).promised.remove(&self.number);
     }
 }

@@ -66,6 +66,7 @@ impl IntakeDesk {
             return Ok((Vec::new(), None));
         }
         let seeking = batch.opened.iter().filter_map(|id| batch.states.get(id)).map(|state| Seeking {
+            inquiry_id: state.after.id,
             wanted: Wanted {
                 category: state.after.category.clone(),
                 own_cso: state.own_cso,

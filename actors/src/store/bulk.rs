@@ -1,5 +1,7 @@
 //! Many rows in few statements.
 
+use uuid::Uuid;
+
 /// Rows a statement has. Few sizes, so that each connection prepares few statements and uses them again.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
 
@@ -12,6 +14,16 @@ pub(super) fn portions<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
         rest = after;
         Some(portion)
     })
+}
+
+/// The ids, the last of them again until there are as many as a statement has, or a multiple of the most: for one that has
+/// to look for all at once.
+pub(super) fn filled(mut ids: Vec<Uuid>) -> Vec<Uuid> {
+    let size = SIZES.into_iter().rev().find(|&size| ids.len() <= size);
+    let filled = size.unwrap_or_else(|| ids.len().next_multiple_of(SIZES[0]));
+    let last = ids.last().copied().unwrap_or_default();
+    ids.resize(filled, last);
+    ids
 }
 
 /// `insert_rows!(tx, "table (columns)", rows, |row, values| values.push_bind(row.id)...)`, rows being a slice.
@@ -68,7 +80,9 @@ pub(super) use {insert_rows, push_ids, read_by_ids};
 
 #[cfg(test)]
 mod tests {
-    use super::portions;
+    use uuid::Uuid;
+
+    use super::{filled, portions};
 
     #[test]
     fn portions_hold_every_row_once_in_order() {
@@ -79,5 +93,17 @@ mod tests {
         }
         let sizes: Vec<_> = portions(&[(); 87]).map(<[()]>::len).collect();
         assert_eq!(sizes, [64, 16, 4, 1, 1, 1]);
+    }
+
+    #[test]
+    fn filled_up_ids_are_the_same_ids() {
+        for (count, size) in [(0, 1), (1, 1), (2, 4), (64, 64), (65, 256), (257, 512)] {
+            let ids: Vec<_> = (1..=count).map(Uuid::from_u128).collect();
+            let mut again = filled(ids.clone());
+            assert_eq!(again.len(), size);
+            again.dedup();
+            again.retain(|id| !id.is_nil());
+            assert_eq!(again, ids);
+        }
     }
 }

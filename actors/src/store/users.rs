@@ -3,10 +3,11 @@ pub(super) mod totp;
 
 use actix::{Handler, Message, ResponseFuture};
 use sqlx::types::Json;
-use sqlx::{query, query_as, query_scalar};
+use sqlx::{QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use super::bind::from_row;
+use super::bulk::{filled, push_ids};
 use super::cache::{CacheKey, Storage};
 use super::commit::Work;
 use super::db::{change_one, failed, read, unique, write_tx};
@@ -74,9 +75,12 @@ pub struct ListUsers {
 pub struct HasNoUsers;
 
 /// Every active CSO with their load.
-#[derive(Debug, Message)]
+#[derive(Debug, Default, Message)]
 #[rtype(result = "HubResult<Vec<Candidate>>")]
-pub struct ListCandidates;
+pub struct ListCandidates {
+    /// Inquiries that are not to be counted, whoever has them by now.
+    pub without: Vec<Uuid>,
+}
 
 /// Whoever may decide on responses that they did not write in, in the order of their ids.
 #[derive(Clone, Copy, Debug, Message)]
@@ -170,13 +174,25 @@ impl Handler<HasNoUsers> for UserStore {
 impl Handler<ListCandidates> for UserStore {
     type Result = ResponseFuture<HubResult<Vec<Candidate>>>;
 
-    fn handle(&mut self, _: ListCandidates, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, ListCandidates { without }: ListCandidates, _: &mut Self::Context) -> Self::Result {
         let db = self.storage.db.clone();
         Box::pin(async move {
-            const SQL: &str = "select l.user_id, l.accepting as accepts_work, l.open, l.capacity, \
-                l.last_assigned_at, u.skills \
-                from cso_loads l join users u on u.id = l.user_id where u.role = 'cso' and u.is_active";
-            read!(&db, |pool| query_as(SQL).fetch_all(pool).await).map_err(failed)
+            // One statement: between two, what is not to be counted could be committed.
+            const LOADS: &str = "select l.user_id, l.accepting as accepts_work, \
+                l.open - coalesce(w.open, 0) as open, l.capacity, l.last_assigned_at, u.skills \
+                from cso_loads l join users u on u.id = l.user_id \
+                left join (select assigned_to, count(*) as open from inquiries \
+                where status in ('pending', 'in_progress') and id in (";
+            const OF_ALL: &str = " group by assigned_to) w on w.assigned_to = l.user_id \
+                where u.role = 'cso' and u.is_active";
+            let without = filled(without);
+            read!(&db, |pool| {
+                let mut query = QueryBuilder::new(LOADS);
+                push_ids!(query, &without);
+                query.push(OF_ALL);
+                query.build_query_as().fetch_all(pool).await
+            })
+            .map_err(failed)
         })
     }
 }

@@ -1,8 +1,11 @@
 //! A load that is counted wrongly is found and repaired, whatever else happens at that moment.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 
 use futures_util::future::join_all;
+use nexus_actors::assignment_balancer::{ChooseAssignees, Seeking};
+use nexus_actors::domain::assignment::{Decision, Wanted};
 use nexus_actors::housekeeper::KeepHouse;
 use nexus_actors::store::Db;
 use serde_json::{Value, json};
@@ -14,6 +17,7 @@ use crate::harness::{Client, Engine, TestHub, eventually, id_of, on_both_engines
 on_both_engines!(
     a_load_that_is_off_is_repaired,
     work_waits_no_longer_for_room_that_was_there,
+    what_is_promised_counts_once_when_it_is_committed,
     repairs_amid_a_rush_of_assignments_leave_every_load_right,
 );
 
@@ -74,6 +78,31 @@ async fn work_waits_no_longer_for_room_that_was_there(hub: &TestHub) {
         admin.get(&path("inquiries", &inquiry)).await.expect(200)["assignedTo"] == json!(cso.id)
     })
     .await;
+}
+
+/// A decision that is not over: the next must not count its inquiry as promised and as committed.
+async fn what_is_promised_counts_once_when_it_is_committed(hub: &TestHub) {
+    let (admin, one, two) = (hub.admin().await, hub.cso().await, hub.cso().await);
+    let given = hub.inquiry(&admin).await;
+    let choose = async |inquiry_id| {
+        let seeking = Seeking { inquiry_id, wanted: Wanted::default(), place: None };
+        hub.app.hub.assignment_balancer.ask(ChooseAssignees(vec![seeking])).await.unwrap()
+    };
+    let open = |decision: &Decision| -> HashMap<Uuid, i64> {
+        decision.considered.iter().map(|one| (one.user_id, one.open_inquiries)).collect()
+    };
+    let (decisions, promise) = choose(id_of(&given)).await;
+    let to = decisions[0].assignee.unwrap();
+    let other = if to == one.id { two.id } else { one.id };
+    let (decisions, passing) = choose(Uuid::now_v7()).await;
+    assert_eq!(open(&decisions[0]), HashMap::from([(to, 1), (other, 0)]), "promised");
+    drop(passing);
+    assign(&admin, &given, json!(to)).await;
+    let (decisions, passing) = choose(Uuid::now_v7()).await;
+    assert_eq!(open(&decisions[0]), HashMap::from([(to, 1), (other, 0)]), "promised and committed");
+    drop((promise, passing));
+    let (decisions, _promise) = choose(Uuid::now_v7()).await;
+    assert_eq!(open(&decisions[0]), HashMap::from([(to, 1), (other, 0)]), "committed");
 }
 
 async fn repairs_amid_a_rush_of_assignments_leave_every_load_right(hub: &TestHub) {
