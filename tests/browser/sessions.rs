@@ -25,10 +25,15 @@ fn an_inquiry_in_the_background_lets_its_connection_go() {
     run(Engine::Embedded, |hub, driver| Box::pin(lets_its_connection_go(hub, driver)));
 }
 
+#[test]
+fn many_approval_queues_of_one_browser_are_live() {
+    run(Engine::Embedded, |hub, driver| Box::pin(all_are_live(hub, driver)));
+}
+
 async fn lets_its_connection_go(hub: &TestHub, driver: &Driver) {
-    const WATCH: &str = "delete document.body.dataset.live; window.seen = []; \
+    const WATCH: &str = "window.seen = []; \
         document.addEventListener('visibilitychange', () => \
-        seen.push([document.hidden, document.querySelector('[sse-connect]') !== null]))";
+        seen.push([document.hidden, document.body.dataset.live]))";
     let (admin, cso) = (hub.admin().await, hub.cso().await);
     let inquiry = hub.inquiry(&admin).await;
     let reader = driver.sign_in(&base(hub), DESK, &cso.email).await;
@@ -44,8 +49,38 @@ async fn lets_its_connection_go(hub: &TestHub, driver: &Driver) {
     reader.client.switch_to_window(inquiry).await.unwrap();
     connected().await;
     let seen = reader.run("return seen").await;
-    assert_eq!(seen, serde_json::json!([[true, false], [false, true]]));
+    assert_eq!(seen, serde_json::json!([[true, "off"], [false, "off"]]));
     reader.close().await;
+}
+
+/// More than a browser has connections to one host.
+async fn all_are_live(hub: &TestHub, driver: &Driver) {
+    const PAGES: usize = 8;
+    let (admin, cso, manager) = (hub.admin().await, hub.cso().await, hub.manager().await);
+    let reviewer = driver.sign_in(&base(hub), DESK, &manager.email).await;
+    for page in 0..PAGES {
+        if page > 0 {
+            let tab = reviewer.client.new_window(true).await.unwrap();
+            reviewer.client.switch_to_window(tab.handle).await.unwrap();
+            reviewer.go("/approvals").await;
+        }
+        eventually("it is connected", async || reviewer.has("body[data-live=on]").await).await;
+        reviewer
+            .run(&format!(
+                "const tell = () => localStorage['tab-{page}'] = document.title; tell(); \
+                new MutationObserver(tell).observe(document.querySelector('title'), {{childList: true}})"
+            ))
+            .await;
+    }
+    let draft = hub.draft(&cso, &admin).await;
+    cso.act(&format!("{}/submit", crate::harness::path("responses", &draft))).await.expect(200);
+    eventually("every title has the number", async || {
+        let titles = "return Object.keys(localStorage).filter(key => key.startsWith('tab-')) \
+            .filter(key => localStorage[key].startsWith('(1) ')).length";
+        reviewer.run(titles).await == PAGES
+    })
+    .await;
+    reviewer.close().await;
 }
 
 async fn no_text_is_lost(hub: &TestHub, driver: &Driver) {

@@ -74,7 +74,7 @@ async fn page(
                 (facts(&state, &visitor, &names, &inquiry).await?)
             }
         }
-        (live::noticed())
+        (live::connected(html! {}))
     };
     Ok(layout::page(&visitor, Place::Inquiries, &inquiry.subject, body))
 }

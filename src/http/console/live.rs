@@ -29,21 +29,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
 pub fn connected(body: Markup) -> Markup {
     html! {
         div hx-ext="sse" sse-connect="/live" {
-            (notices())
+            // Read by the script, which is told only of what some element takes.
+            div hidden sse-swap="notice" hx-swap="none" {}
             (body)
         }
     }
-}
-
-/// Read by the script, which is told only of what some element takes.
-fn notices() -> Markup {
-    html! { div hidden sse-swap="notice" hx-swap="none" {} }
-}
-
-/// For a page that shows no list: only notices, and only while somebody looks at it. A browser has six connections to a
-/// host that speaks HTTP/1.1, and someone may have ten inquiries open.
-pub fn noticed() -> Markup {
-    html! { div data-pauses hx-ext="sse" sse-connect="/live" { (notices()) } }
 }
 
 async fn stream(state: State, visitor: Visitor) -> Result<HttpResponse, HttpError> {

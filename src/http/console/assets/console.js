@@ -49,21 +49,59 @@
     if (event.detail.type === "notice") toast(event.detail.data);
   });
 
-  let source;
-  const connect = htmx.createEventSource;
-  htmx.createEventSource = (url) => (source = connect(url));
-  const pausing = $("[data-pauses]");
-  document.addEventListener("visibilitychange", () => {
-    if (!pausing) return;
-    if (document.hidden) {
-      source?.close();
-      $("[data-pauses]")?.remove();
-    } else {
-      const again = pausing.cloneNode(true);
-      $("#main").append(again);
-      htmx.process(again);
+  // A browser has six connections to a host that speaks HTTP/1.1, and someone may have more pages open than that. So a
+  // page lets its own go while nobody looks at it. Of those with a number in the title one goes on, and tells the others.
+  const others = new BroadcastChannel("live");
+  let live;
+  class Live extends EventTarget {
+    constructor(url) {
+      super();
+      this.url = url;
+      live?.close();
+      live = this;
+      this.look();
     }
-  });
+    get readyState() {
+      return this.source?.readyState ?? EventSource.CONNECTING;
+    }
+    look() {
+      this.close();
+      if (!document.hidden) this.open();
+      else if ($("[data-waiting]")) this.wait();
+    }
+    open() {
+      this.source = new EventSource(this.url);
+      this.source.onopen = (event) => this.onopen(event);
+      this.source.onerror = (event) => this.onerror(event);
+      for (const type of ["changed", "notice"]) {
+        this.source.addEventListener(type, ({ data }) => {
+          this.tell(type, data);
+          if (type === "changed" && document.hidden) others.postMessage(type);
+        });
+      }
+    }
+    // Until it is this page's turn to be the one that goes on.
+    wait() {
+      this.turn = new AbortController();
+      const { signal } = this.turn;
+      navigator.locks
+        .request("live", { signal }, () => new Promise((done) => { this.done = done; this.open(); }))
+        .catch((error) => { if (!signal.aborted) throw error; });
+    }
+    tell(type, data) {
+      this.dispatchEvent(new MessageEvent(type, { data }));
+    }
+    close() {
+      body.dataset.live = "off";
+      this.source?.close();
+      this.source = undefined;
+      this.turn?.abort();
+      this.done?.();
+    }
+  }
+  htmx.createEventSource = (url) => new Live(url);
+  document.addEventListener("visibilitychange", () => live?.look());
+  others.addEventListener("message", ({ data }) => { if (live && !live.source) live.tell(data, ""); });
 
   // Drafts: what is typed stays in this browser until the hub has it.
   const keep = (form) => `draft:${body.dataset.person}:${form.dataset.draft}`;
