@@ -64,7 +64,8 @@ pub fn select(id: &str, name: &str, choices: &[(String, String)], chosen: &str) 
     html! {
         select id=(id) name=(name) {
             @for (value, text) in choices {
-                option value=(value) selected[value == chosen] { (text) }
+                // The text is the value where nothing else is.
+                option value=[(value != text).then_some(value)] selected[value == chosen] { (text) }
             }
         }
     }
