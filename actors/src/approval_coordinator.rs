@@ -24,7 +24,7 @@ use crate::domain::response::{
     Timer,
 };
 use crate::domain::{Caller, Event};
-use crate::error::{HubError, HubResult};
+use crate::error::{Conflict, HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::store::customers::{CustomerStore, GetCustomer};
 use crate::store::deliveries::DeliveryStore;
@@ -241,8 +241,7 @@ impl ApprovalCoordinator {
             metadata: None,
         };
         let customer = self.customers.ask(GetCustomer(inquiry.customer_id)).await?;
-        let customer =
-            customer.ok_or(HubError::Conflict("The customer was deleted; there is nobody to reply to."))?;
+        let customer = customer.ok_or(Conflict::CustomerDeleted)?;
         let delivery = Delivery::of_approved(new_id(), response, &inquiry, &customer, response.updated_at);
         let commit = self.trace_release(commit, &delivery).await?;
         let commit = commit.and(Write::InsertMessage(reply)).and(Write::InsertDelivery(delivery));

@@ -4,7 +4,7 @@
 use crate::domain::event::EntityType;
 use crate::domain::policy::{self, Action, Owned, Verdict};
 use crate::domain::{Caller, Principal};
-use crate::error::{HubError, HubResult};
+use crate::error::{Forbidden, HubError, HubResult};
 
 /// How often a change is tried again when another writer was faster. Each try starts from the entity as it
 /// then is, so a change that no longer makes sense fails for its own reason.
@@ -24,7 +24,7 @@ pub fn permit<T: Owned>(
     match policy::judge(principal, action, &entity) {
         Verdict::Allowed => Ok(entity),
         Verdict::Invisible => Err(HubError::NotFound(kind)),
-        Verdict::Forbidden => Err(HubError::Forbidden(refusal(principal, action, &entity))),
+        Verdict::Forbidden => Err(refusal(principal, action, &entity).into()),
     }
 }
 
@@ -33,7 +33,7 @@ pub fn permit_any(principal: &Principal, action: Action) -> HubResult<()> {
     if policy::allows(principal.role, action, policy::Relation::default()) {
         Ok(())
     } else {
-        Err(HubError::Forbidden("Your role may not do this."))
+        Err(Forbidden::Role.into())
     }
 }
 
@@ -59,10 +59,10 @@ where
     change().await
 }
 
-fn refusal<T: Owned>(principal: &Principal, action: Action, entity: &T) -> &'static str {
+fn refusal<T: Owned>(principal: &Principal, action: Action, entity: &T) -> Forbidden {
     if action == Action::DecideResponse && entity.relation_to(principal.user_id).wrote {
-        "Whoever wrote or edited a response may not decide on it."
+        Forbidden::OwnText
     } else {
-        "Your role may not do this."
+        Forbidden::Role
     }
 }

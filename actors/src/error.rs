@@ -11,8 +11,8 @@ pub enum HubError {
     /// Absent, or not visible to the caller; the two must look the same.
     #[error("no such {0}")]
     NotFound(EntityType),
-    #[error("{0}")]
-    Forbidden(&'static str),
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     #[error("validation failed")]
     Invalid(Vec<FieldError>),
     /// The entity is no longer the version named in `If-Match`.
@@ -36,8 +36,8 @@ pub enum HubError {
     #[error("the customer has written again since it was submitted; approve it with acknowledgeStale")]
     ResponseStale,
     /// The state of things does not allow it.
-    #[error("{0}")]
-    Conflict(&'static str),
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     #[error("at most {most} connections of a user at a time")]
     TooManyConnections { most: usize },
     /// Something that must be unique is taken.
@@ -64,6 +64,38 @@ pub enum HubError {
     Internal(String),
 }
 
+/// Why the state of things does not allow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    #[error("You have approved it already; it takes another person.")]
+    ApprovedAlready,
+    #[error("The customer was deleted; there is nobody to reply to.")]
+    CustomerDeleted,
+    #[error("The webhook is disabled; enable it first.")]
+    WebhookDisabled,
+    #[error("Nobody deactivates themselves or changes their own role.")]
+    OwnAccount,
+    #[error("Nobody takes their own second factor off without a code of it.")]
+    OwnSecondFactor,
+    #[error("Your role takes a second factor; set up another one in its place.")]
+    SecondFactorRequired,
+    #[error("There is no second factor.")]
+    NoSecondFactor,
+    #[error("No authenticator waits to be confirmed.")]
+    NoAuthenticator,
+    #[error("There is no such queue.")]
+    NoSuchQueue,
+}
+
+/// Why someone may not do it, whatever state it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    #[error("Your role may not do this.")]
+    Role,
+    #[error("Whoever wrote or edited a response may not decide on it.")]
+    OwnText,
+}
+
 pub type HubResult<T> = Result<T, HubError>;
 
 impl HubError {
@@ -76,9 +108,7 @@ impl From<CannotApprove> for HubError {
     fn from(error: CannotApprove) -> Self {
         match error {
             CannotApprove::Status(invalid) => Self::InvalidTransition(invalid),
-            CannotApprove::Already => {
-                Self::Conflict("You have approved it already; it takes another person.")
-            }
+            CannotApprove::Already => Self::Conflict(Conflict::ApprovedAlready),
             CannotApprove::RevisionChanged { named, current } => Self::RevisionChanged { named, current },
             CannotApprove::Stale => Self::ResponseStale,
         }

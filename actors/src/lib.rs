@@ -59,5 +59,5 @@ pub mod webhook_desk;
 pub mod webhook_dispatcher;
 
 pub use clock::{Clock, new_id};
-pub use error::{HubError, HubResult};
+pub use error::{Conflict, Forbidden, HubError, HubResult};
 pub use hub::{Hub, HubSettings};

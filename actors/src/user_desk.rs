@@ -16,7 +16,7 @@ use crate::domain::policy::Action;
 use crate::domain::totp::SecondFactor;
 use crate::domain::user::{Availability, NewUser, Role, User, UserPatch};
 use crate::domain::{Caller, Event, Timestamp};
-use crate::error::{HubError, HubResult};
+use crate::error::{Conflict, HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::store::sessions::NewSession;
 use crate::store::users::{GetUser, TotpChange, UserStore};
@@ -144,9 +144,7 @@ impl Handler<ChangeUser> for UserDesk {
                 expect_version(caller, before.version)?;
                 let after = patch.apply(&before, desk.clock.now());
                 if before.id == caller.principal.user_id && (!after.is_active || after.role != before.role) {
-                    return Err(HubError::Conflict(
-                        "Nobody deactivates themselves or changes their own role.",
-                    ));
+                    return Err(Conflict::OwnAccount.into());
                 }
                 desk.update(caller, before, after, None).await
             })

@@ -9,7 +9,7 @@ use crate::domain::event::{EntityType, EventType};
 use crate::domain::policy::Action;
 use crate::domain::webhook::{NewWebhook, Webhook, WebhookMessage, WebhookPatch, WebhookSecret, rotated};
 use crate::domain::{Caller, Event};
-use crate::error::{HubError, HubResult};
+use crate::error::{Conflict, HubError, HubResult};
 use crate::mailbox::Mailbox;
 use crate::store::webhooks::{GetAttempted, GetWebhook, GetWebhookSecrets, WebhookStore};
 use crate::store::{Commit, Write, Writer};
@@ -164,7 +164,7 @@ impl Handler<ReplayAttempt> for WebhookDesk {
                 let message = desk.webhooks.ask(attempted).await?;
                 let before = message.ok_or(HubError::NotFound(EntityType::WebhookAttempt))?;
                 if !webhook.is_enabled {
-                    return Err(HubError::Conflict("The webhook is disabled; enable it first."));
+                    return Err(Conflict::WebhookDisabled.into());
                 }
                 let now = desk.clock.now();
                 let after = before.replayed(now);

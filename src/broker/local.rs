@@ -12,7 +12,7 @@ use nexus_actors::mailbox::Mailbox;
 use nexus_actors::port::{Outcome, Publish};
 use nexus_actors::redelivery::Redeliver;
 use nexus_actors::trace::Tracer;
-use nexus_actors::{HubError, HubResult, new_id};
+use nexus_actors::{Conflict, HubResult, new_id};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -99,7 +99,7 @@ impl LocalBroker {
     ) -> HubResult<Settlement> {
         let lines = [&self.0.inquiries, &self.0.deliveries];
         let line = lines.into_iter().find(|line| line.gets(exchange, routing_key));
-        let line = line.ok_or(HubError::Conflict("No queue is bound for it."))?;
+        let line = line.ok_or(Conflict::NoSuchQueue)?;
         let envelope = Envelope {
             receipt: new_id(),
             routing_key: routing_key.to_owned(),
@@ -139,7 +139,7 @@ impl LocalBroker {
     /// `Conflict` when there is no such queue; as [`Self::subscribe`].
     pub async fn consume(&self, queue: &str) -> HubResult<mpsc::Receiver<LocalMessage>> {
         let found = self.0.topology.queues().into_iter().find(|one| one.name == queue);
-        let queue = found.ok_or(HubError::Conflict("There is no such queue."))?;
+        let queue = found.ok_or(Conflict::NoSuchQueue)?;
         self.subscribe(&queue.exchange, &queue.pattern).await
     }
 

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use nexus_actors::HubError;
 use nexus_actors::desk::permit_any;
 use nexus_actors::domain::api_key::Scope;
 use nexus_actors::domain::policy::Action;
@@ -32,9 +31,7 @@ impl Gateway {
     /// 403 for a key without `scope`.
     pub fn allows(&self, scope: Scope) -> Result<(), HttpError> {
         match &self.scopes {
-            Some(scopes) if !scopes.contains(&scope) => {
-                Err(HubError::Forbidden("The API key does not have the scope this needs.").into())
-            }
+            Some(scopes) if !scopes.contains(&scope) => Err(HttpError::MissingScope),
             Some(_) | None => Ok(()),
         }
     }

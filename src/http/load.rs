@@ -10,7 +10,7 @@ use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, ResponseError};
+use actix_web::{Error, HttpMessage, HttpResponse};
 use tokio::time::Instant;
 
 use super::State;
@@ -48,7 +48,7 @@ pub async fn shed<B: MessageBody + 'static>(
     };
     let load = state.loads.of(request.method(), &route);
     if load.is_too_much_for(state.settings.server.shed_above) {
-        return Ok(request.into_response(HttpError::Busy.error_response()).map_into_right_body());
+        return Ok(request.into_response(HttpResponse::from_error(HttpError::Busy)).map_into_right_body());
     }
     let _under_way = load.enter();
     Ok(next.call(request).await?.map_into_left_body())

@@ -54,6 +54,18 @@ pub enum HttpError {
     /// 403: signed in, and to set up a second factor before anything else.
     #[error("your role takes a second factor; set one up at /api/v1/auth/totp")]
     EnrolmentRequired,
+    /// 403, to browsers.
+    #[error("this comes from another site")]
+    ForeignSite,
+    /// 403, to a form.
+    #[error("this page was made for an earlier sign-in; go back, reload it and try again")]
+    EarlierSignIn,
+    /// 403, to a program.
+    #[error("this is for people; an API key does not open it")]
+    ForPeople,
+    /// 403, to a program.
+    #[error("the API key does not have the scope this needs")]
+    MissingScope,
     #[error("the body must not exceed 1 MiB")]
     TooLarge,
     #[error("the body did not arrive in time")]
@@ -84,6 +96,8 @@ impl From<JsonError> for HttpError {
 /// How an error looks from outside: status, the name of its kind and a title.
 struct Look(StatusCode, &'static str, &'static str);
 
+const FORBIDDEN: Look = Look(StatusCode::FORBIDDEN, "forbidden", "Not allowed");
+
 impl HttpError {
     fn look(&self) -> Look {
         match self {
@@ -97,6 +111,7 @@ impl HttpError {
                 "second-factor-enrolment-required",
                 "A second factor has to be set up first",
             ),
+            Self::ForeignSite | Self::EarlierSignIn | Self::ForPeople | Self::MissingScope => FORBIDDEN,
             Self::TooLarge => Look(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
             Self::TooSlow => Look(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "The body took too long"),
             Self::WrongContentType => {
@@ -148,7 +163,7 @@ impl HttpError {
 fn hub_look(error: &HubError) -> Look {
     match error {
         HubError::NotFound(_) => Look(StatusCode::NOT_FOUND, "not-found", "Not found"),
-        HubError::Forbidden(_) => Look(StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
+        HubError::Forbidden(_) => FORBIDDEN,
         HubError::Invalid(_) => {
             Look(StatusCode::UNPROCESSABLE_ENTITY, "validation-failed", "The request failed validation")
         }

@@ -9,7 +9,6 @@ use std::convert::Infallible;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use futures_util::{Stream, StreamExt, stream};
-use nexus_actors::HubError;
 use nexus_actors::domain::notification::Notification;
 use nexus_actors::notifier::Kind;
 
@@ -75,7 +74,7 @@ pub async fn socket(
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
     if !from_here(&request, &state.settings.http.cors_origin) {
-        return Err(HubError::Forbidden("This origin may not connect.").into());
+        return Err(HttpError::ForeignSite);
     }
     let after = after(&query)?;
     let payload = web::Payload::from_request(&request, &mut frames::bounded(payload.into_inner())).await;

@@ -81,9 +81,7 @@ fn extract(request: &HttpRequest) -> Result<Signed, HttpError> {
 /// Why whoever calls is not let in.
 pub fn refusal(signed_in: Option<&SignedIn>) -> HttpError {
     match signed_in {
-        Some(SignedIn::Program(_) | SignedIn::User { .. }) => {
-            HubError::Forbidden("This is for people; an API key does not open it.").into()
-        }
+        Some(SignedIn::Program(_) | SignedIn::User { .. }) => HttpError::ForPeople,
         Some(SignedIn::MustEnrol(_)) => HttpError::EnrolmentRequired,
         // An outage must not read as bad credentials, or clients would throw good tokens away.
         Some(SignedIn::Failed(HttpError::Hub(HubError::Unavailable { what }))) => {

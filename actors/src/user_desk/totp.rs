@@ -12,7 +12,7 @@ use crate::domain::policy::Action;
 use crate::domain::totp::SecondFactor;
 use crate::domain::user::User;
 use crate::domain::{Caller, Event};
-use crate::error::{HubError, HubResult};
+use crate::error::{Conflict, HubError, HubResult};
 use crate::store::users::{GetUser, TotpChange};
 use crate::store::{Commit, Write};
 
@@ -139,9 +139,7 @@ impl Handler<DisableTotp> for UserDesk {
             settle(|| async {
                 let before = desk.own(caller).await?;
                 if desk.totp_required_for.contains(&before.role) {
-                    return Err(HubError::Conflict(
-                        "Your role takes a second factor; set up another one in its place.",
-                    ));
+                    return Err(Conflict::SecondFactorRequired.into());
                 }
                 let (commit, after) = desk.switch(&before, false, Some(caller));
                 let user_id = before.id;
@@ -171,16 +169,14 @@ impl Handler<ResetTotp> for UserDesk {
                         let user = permit(&caller.principal, Action::WriteUsers, EntityType::User, found)?;
                         expect_version(caller, user.version)?;
                         if user.id == caller.principal.user_id {
-                            return Err(HubError::Conflict(
-                                "Nobody takes their own second factor off without a code of it.",
-                            ));
+                            return Err(Conflict::OwnSecondFactor.into());
                         }
                         user
                     }
                     None => found.ok_or(HubError::NotFound(EntityType::User))?,
                 };
                 if !before.totp_enabled {
-                    return Err(HubError::Conflict("The user has no second factor."));
+                    return Err(Conflict::NoSecondFactor.into());
                 }
                 let (commit, _) = desk.switch(&before, false, caller.as_ref());
                 let remove = Write::Totp { user_id: before.id, change: TotpChange::Remove };

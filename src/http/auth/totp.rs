@@ -3,13 +3,13 @@
 //! not do.
 
 use actix_web::{HttpResponse, web};
-use nexus_actors::HubError;
 use nexus_actors::domain::Caller;
 use nexus_actors::domain::totp::{SecondFactor, Totp};
 use nexus_actors::domain::user::User;
 use nexus_actors::domain::validation::present;
 use nexus_actors::store::users::GetTotp;
 use nexus_actors::user_desk::{BeginTotp, ConfirmTotp, DisableTotp, ReplaceRecoveryCodes};
+use nexus_actors::{Conflict, HubError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -164,7 +164,7 @@ pub(in crate::http) async fn confirm(
         return Err(wrong_code());
     };
     let pending = state.hub.users.ask(GetTotp(id)).await?.and_then(|kept| kept.pending);
-    let pending = pending.ok_or(HubError::Conflict("No authenticator waits to be confirmed."))?;
+    let pending = pending.ok_or(HubError::from(Conflict::NoAuthenticator))?;
     let step = state.authenticators.confirm(id, &pending, &code, state.hub.clock.now())?;
     let step = step.ok_or_else(wrong_code)?;
     let made = state.authenticators.recovery_codes(id, &pending)?;
@@ -244,7 +244,7 @@ pub(super) async fn at_sign_in(
     found.map(|(_, factor)| Some(factor)).ok_or(HttpError::SecondFactorRefused)
 }
 
-const NOT_SET_UP: HubError = HubError::Conflict("You have no second factor.");
+const NOT_SET_UP: HubError = HubError::Conflict(Conflict::NoSecondFactor);
 
 /// The password and a code, both right.
 async fn prove(state: &HttpState, user: &User, proof: TotpProof) -> Result<(Totp, SecondFactor), HttpError> {

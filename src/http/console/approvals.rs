@@ -1,7 +1,7 @@
 //! What waits for a decision, and the decision: on exactly the text that is shown.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use maud::{Markup, html};
 use nexus_actors::approval_coordinator::Step;
 use nexus_actors::desk::permit;
@@ -20,7 +20,7 @@ use super::layout::{self, Place};
 use super::list::ListQuery;
 use super::names::Names;
 use super::visitor::Visitor;
-use super::{conversation, customers, diff, frame, inquiries, live, parts, replies, see_other};
+use super::{conversation, customers, diff, frame, inquiries, live, parts, refusal, replies, see_other};
 use crate::http::access::PathId;
 use crate::http::problem::HttpError;
 use crate::http::{HttpState, State};
@@ -368,23 +368,21 @@ fn why(
     history: &[HistoryEntry],
     error: &HttpError,
 ) -> Markup {
-    let text = match error {
-        HttpError::Hub(HubError::RevisionChanged { current, .. }) => {
+    let decided = history.last().filter(|_| reply.status != ResponseStatus::PendingApproval);
+    let text = match (error, decided) {
+        (HttpError::Hub(HubError::RevisionChanged { current, .. }), _) => {
             visitor.with("refused-revision", &[("n", (*current).into())])
         }
-        HttpError::Hub(HubError::ResponseStale) => visitor.t("refused-stale"),
-        HttpError::Hub(HubError::Invalid(errors)) => return parts::errors(visitor, errors),
-        HttpError::Hub(HubError::Conflict(_)) if reply.has_approval_of(visitor.user.id) => {
-            visitor.t("approved-already")
+        (HttpError::Hub(HubError::ResponseStale), _) => visitor.t("refused-stale"),
+        (
+            HttpError::Hub(HubError::InvalidTransition(_) | HubError::Contended | HubError::Stale { .. }),
+            Some(last),
+        ) => {
+            let who = last.actor_id.map_or_else(String::new, |id| names.user(visitor, id));
+            let what = visitor.t(&format!("history-{}", last.action).replace('_', "-"));
+            visitor.with("refused-decided", &[("who", who.into()), ("what", what.into())])
         }
-        _ => match history.last().filter(|_| reply.status != ResponseStatus::PendingApproval) {
-            Some(last) => {
-                let who = last.actor_id.map_or_else(String::new, |id| names.user(visitor, id));
-                let what = visitor.t(&format!("history-{}", last.action).replace('_', "-"));
-                visitor.with("refused-decided", &[("who", who.into()), ("what", what.into())])
-            }
-            None => visitor.t("failure-409"),
-        },
+        _ => return refusal::told(visitor, error.status_code(), Some(error)),
     };
     parts::alert(&text)
 }

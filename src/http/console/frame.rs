@@ -7,8 +7,7 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
-use nexus_actors::HubError;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use uuid::Uuid;
 
 use super::fields::{Fields, TOKEN};
@@ -17,7 +16,7 @@ use super::visitor::Visitor;
 use super::{layout, second_factor, see_other, sign_in};
 use crate::http::body::{announced_length, receive};
 use crate::http::gate::{self, ClientAddress};
-use crate::http::problem::{HttpError, Problem};
+use crate::http::problem::HttpError;
 use crate::http::signed::SignedIn;
 use crate::http::{HttpState, State};
 
@@ -66,7 +65,9 @@ pub async fn hold<B: MessageBody + 'static>(
             let page = sign_in::page_keeping(request.request(), &fields);
             request.into_response(page).map_into_right_body()
         }
-        Err(Refused::Error(error)) => request.into_response(error.error_response()).map_into_right_body(),
+        Err(Refused::Error(error)) => {
+            request.into_response(HttpResponse::from_error(error)).map_into_right_body()
+        }
     };
     Ok(dressed(response))
 }
@@ -103,7 +104,7 @@ async fn check_form(
         return Ok(());
     }
     if !from_here(request.request()) {
-        return Err(HttpError::from(HubError::Forbidden("This form comes from another site.")).into());
+        return Err(HttpError::ForeignSite.into());
     }
     if request.path() == sign_in::PATH {
         // Of whoever is signed in already, or of nobody: there is no session that it would be made for.
@@ -115,8 +116,7 @@ async fn check_form(
         let header = request.headers().get(&TOKEN_HEADER).and_then(|value| value.to_str().ok());
         let token = header.map_or_else(|| Fields::parse(&body).text(TOKEN), str::to_owned);
         if !state.tokens.is_form_token(session_id, &token) {
-            let what = "This page was made for an earlier sign-in. Go back, reload it and try again.";
-            return Err(HttpError::from(HubError::Forbidden(what)).into());
+            return Err(HttpError::EarlierSignIn.into());
         }
     } else if !is_htmx(request.request()) {
         return Err(Refused::Kept(Fields::parse(&body)));
@@ -150,7 +150,6 @@ fn dressed<B: MessageBody + 'static>(
     response: ServiceResponse<EitherBody<B, BoxBody>>,
 ) -> ServiceResponse<EitherBody<B, BoxBody>> {
     let status = response.status();
-    let problem = response.response().extensions().get::<Problem>().cloned();
     let failed = status.is_client_error() || status.is_server_error();
     let is_page = response
         .headers()
@@ -159,9 +158,9 @@ fn dressed<B: MessageBody + 'static>(
     let mut response = if failed && !is_page {
         let kept = [header::RETRY_AFTER, header::ALLOW]
             .map(|name| (name.clone(), response.headers().get(name).cloned()));
-        let problem = problem.unwrap_or_else(|| Problem::of_status(status));
         let request = response.request().clone();
-        let mut page = error_page(&request, status, &problem);
+        let error = response.response().error().and_then(|error| error.as_error::<HttpError>());
+        let mut page = error_page(&request, status, error);
         for (name, value) in kept {
             if let Some(value) = value {
                 page.headers_mut().insert(name, value);
@@ -181,17 +180,17 @@ fn dressed<B: MessageBody + 'static>(
     response
 }
 
-fn error_page(request: &HttpRequest, status: StatusCode, problem: &Problem) -> HttpResponse {
+fn error_page(request: &HttpRequest, status: StatusCode, error: Option<&HttpError>) -> HttpResponse {
     // A part of a page that is there already; its script says what it means.
     let whole = !is_htmx(request);
     if whole && status == StatusCode::UNAUTHORIZED && request.method() == Method::GET {
         let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
         return see_other(&sign_in::link(here));
     }
-    if whole && problem.kind.ends_with("second-factor-enrolment-required") {
+    if whole && matches!(error, Some(HttpError::EnrolmentRequired)) {
         return see_other(second_factor::PATH);
     }
     let prefs = Prefs::of(request);
     let visitor = Visitor::from_request(request, &mut Payload::None).into_inner().ok();
-    layout::failure(request, &prefs, visitor.as_ref(), status, problem)
+    layout::failure(request, &prefs, visitor.as_ref(), status, error)
 }

@@ -8,8 +8,8 @@ use nexus_actors::domain::user::{Availability, Role, User};
 
 use super::prefs::{Prefs, Theme};
 use super::visitor::Visitor;
-use super::{assets, frame, parts};
-use crate::http::problem::Problem;
+use super::{assets, frame, parts, refusal};
+use crate::http::problem::HttpError;
 
 /// Where in the navigation a page belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,18 +141,9 @@ pub fn failure(
     prefs: &Prefs,
     visitor: Option<&Visitor>,
     status: StatusCode,
-    problem: &Problem,
+    error: Option<&HttpError>,
 ) -> HttpResponse {
-    let what = prefs
-        .language
-        .text_if_any(&format!("failure-{}", status.as_u16()))
-        .unwrap_or_else(|| prefs.t("failure-other"));
-    let body = html! {
-        p.notice.bad role="alert" { (what) }
-        // The API's own words, for what is not one of the usual ones.
-        @if let Some(detail) = &problem.detail { p.muted lang="en" { (detail) } }
-        @for error in &problem.errors { p.muted { (parts::field_error(prefs, error)) } }
-    };
+    let body = refusal::told(prefs, status, error);
     if frame::is_htmx(request) {
         return HttpResponse::build(status).content_type("text/html; charset=utf-8").body(body.into_string());
     }

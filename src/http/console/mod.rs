@@ -30,6 +30,7 @@ mod names;
 mod parts;
 mod prefs;
 mod queue;
+mod refusal;
 mod replies;
 mod second_factor;
 mod sign_in;

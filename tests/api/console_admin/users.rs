@@ -101,8 +101,13 @@ async fn nobody_changes_their_own_role_or_deactivates_themselves(hub: &TestHub) 
     assert!(
         page.contains("name=\"skills\"") && !page.contains("name=\"role\"") && !page.contains("/deactivate")
     );
-    tells(&visitor.post_from(&path, &path, &[("role", "cso")]).await, 409, &["it cannot be done any more"]);
+    tells(&visitor.post_from(&path, &path, &[("role", "cso")]).await, 409, &["changes their own role"]);
     tells(&visitor.post_from(&path, &format!("{path}/deactivate"), &[]).await, 409, &[]);
+    // Also to whoever reads another language than the API's.
+    let german = visitor.with("nexus-language=de");
+    let refused = german.post_from(&path, &path, &[("role", "cso")]).await;
+    tells(&refused, 409, &["oder ändert die eigene Rolle"]);
+    assert!(!refused.text.contains("lang=\"en\""), "{}", refused.text);
     let user = admin.get(&path).await.expect(200);
     assert_eq!((&user["role"], &user["isActive"]), (&json!("admin"), &json!(true)));
 }
@@ -128,7 +133,7 @@ async fn an_admin_resets_a_second_factor(hub: &TestHub) {
     let path = format!("/users/{}", cso.id);
     assert!(!visitor.page(&path).await.contains("/reset-second-factor"));
     let reset = format!("{path}/reset-second-factor");
-    tells(&visitor.post_from(&path, &reset, &[]).await, 409, &["The user has no second factor."]);
+    tells(&visitor.post_from(&path, &reset, &[]).await, 409, &["There is no second factor."]);
     enrol(hub, &cso).await;
     assert!(visitor.page(&path).await.contains(&format!("action=\"{reset}\"")));
     tells(&visitor.post_from(&path, &reset, &[]).await, 200, &["The second factor was reset."]);

@@ -15,12 +15,10 @@ use actix_web::http::StatusCode;
 use actix_web::{ResponseError, web};
 use maud::{Markup, html};
 use nexus_actors::HubError;
-use nexus_actors::domain::FieldError;
-use nexus_actors::domain::dead_letter::AlreadySettled;
 
-use super::parts;
 use super::prefs::Prefs;
 use super::visitor::Visitor;
+use super::{parts, refusal};
 use crate::http::problem::HttpError;
 
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -39,31 +37,18 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 /// Why a form has not done what it was for, to be shown with it. `Err` for what has nothing to do with the form.
 fn refusal(prefs: &Prefs, error: HttpError) -> Result<(StatusCode, Markup), HttpError> {
-    let told = match &error {
-        HttpError::Hub(HubError::Invalid(errors)) => parts::errors(prefs, errors),
-        HttpError::Hub(HubError::Taken { pointer, .. }) => {
-            parts::errors(prefs, &[FieldError::new(pointer, "already_in_use", "is already in use")])
-        }
-        HttpError::Hub(HubError::Stale { .. }) => parts::alert(&prefs.t("failure-412")),
-        HttpError::Hub(HubError::StillRefused { reason, error }) => html! {
-            div.notice.bad role="alert" {
-                p { (prefs.t("still-refused")) " " (prefs.t(&format!("dead-reason-{reason}").replace('_', "-"))) }
-                p lang="en" { (error) }
-            }
-        },
-        HttpError::Hub(HubError::AlreadySettled(AlreadySettled(status))) => {
-            parts::alert(&prefs.t(&format!("settled-{status}")))
-        }
-        HttpError::Hub(HubError::Conflict(why)) => html! {
-            div.notice.bad role="alert" {
-                p { (prefs.t("failure-409")) }
-                p lang="en" { (why) }
-            }
-        },
-        HttpError::Hub(HubError::Contended) => parts::alert(&prefs.t("failure-409")),
-        _ => return Err(error),
-    };
-    Ok((error.status_code(), told))
+    match &error {
+        HttpError::Hub(
+            HubError::Invalid(_)
+            | HubError::Taken { .. }
+            | HubError::Stale { .. }
+            | HubError::StillRefused { .. }
+            | HubError::AlreadySettled(_)
+            | HubError::Conflict(_)
+            | HubError::Contended,
+        ) => Ok((error.status_code(), refusal::told(prefs, error.status_code(), Some(&error)))),
+        _ => Err(error),
+    }
 }
 
 /// Yes, no, or any.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use nexus_actors::HubError;
 use nexus_actors::domain::user::Role;
 use nexus_actors::measures::MailboxMeasures;
 use nexus_actors::store::stats::Queue;
 use nexus_actors::supervision::{ActorHealth, State as ActorState};
+use nexus_actors::{Forbidden, HubError};
 
 use super::super::layout::{self, Place};
 use super::super::parts;
@@ -24,7 +24,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 async fn page(state: State, visitor: Visitor) -> Result<HttpResponse, HttpError> {
     if visitor.user.role != Role::Admin {
-        return Err(HubError::Forbidden("This is for admins.").into());
+        return Err(HubError::from(Forbidden::Role).into());
     }
     let (health, queues) = futures_util::join!(checked(&state), state.metrics.queues(&state));
     let title = visitor.t("nav-health");
