@@ -52,7 +52,7 @@ fn conflict(prefs: &Prefs, why: Conflict) -> String {
         Conflict::WebhookDisabled => prefs.t("webhook-is-disabled"),
         Conflict::OwnAccount => prefs.t("own-account"),
         Conflict::OwnSecondFactor => prefs.t("own-second-factor"),
-        Conflict::SecondFactorRequired => prefs.t("second-factor-required"),
+        Conflict::SecondFactorRequired => prefs.t("second-factor-needed"),
         Conflict::NoSecondFactor => prefs.t("no-second-factor"),
         Conflict::NoAuthenticator => prefs.t("no-authenticator"),
         Conflict::NoSuchQueue => prefs.t("no-such-queue"),

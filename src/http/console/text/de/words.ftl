@@ -57,6 +57,6 @@ error-too-long = ist zu lang
 error-invalid-value = ist nicht lesbar
 error-already-in-use = ist schon vergeben
 error-not-eligible = kann das nicht übernehmen
-error-wrong-password = ist nicht Ihr aktuelles Passwort
+error-wrong-password = ist falsch
 error-wrong-code = ist kein Code Ihrer App oder wurde schon benutzt
 error-invalid-code = muss aus sechs Ziffern bestehen oder ein Wiederherstellungscode sein

@@ -57,6 +57,6 @@ error-too-long = is too long
 error-invalid-value = cannot be read
 error-already-in-use = is already in use
 error-not-eligible = is nobody who can take it
-error-wrong-password = is not your current password
+error-wrong-password = is wrong
 error-wrong-code = is not a code of your app, or was used before
 error-invalid-code = must be six digits, or a recovery code
