@@ -42,7 +42,7 @@ fn texts(html: &str, tag: &str) -> Vec<String> {
 fn table(html: &str, title: &str) -> Vec<Vec<String>> {
     let card =
         html.split("<h2>").find(|card| card.starts_with(title)).unwrap_or_else(|| panic!("{title}: {html}"));
-    let rows = card.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap().split("<tr>").skip(1);
+    let rows = card.split("<tbody").nth(1).unwrap().split("</tbody>").next().unwrap().split("<tr>").skip(1);
     rows.map(|row| [texts(row, "th"), texts(row, "td")].concat()).collect()
 }
 

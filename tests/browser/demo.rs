@@ -81,7 +81,7 @@ fn email_of(loaded: &str, who: &str) -> String {
 
 async fn loaded_bytes(browser: &Browser) -> f64 {
     let script = "return performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource')) \
-        .reduce((sum, one) => sum + one.encodedBodySize, 0)";
+        .reduce((sum, one) => sum + one.decodedBodySize, 0)";
     browser.run(script).await.as_f64().unwrap()
 }
 

@@ -102,19 +102,18 @@ pub fn bars(prefs: &Prefs, chart: &ByDay) -> Markup {
         let each = plot.slot() * 0.4;
         html! {
             @for (nth, class, series) in plot.series() {
-                @for (day, value) in points(series) {
-                    @if value > 0.0 {
-                        @let x = plot.middle(day) + each * (nth - 1.0);
-                        rect class=(class) x=(short(x)) y=(short(plot.height(value))) width=(short(each))
-                            height=(short(BOTTOM - plot.height(value)))
-                            fill-opacity=[(nth > 0.0).then_some("0.35")] stroke-width=(if nth > 0.0 { "0.5" } else { "0" }) {
-                            (plot.tip(prefs, series, day, value))
+                g class={ "bars " (class) } {
+                    @for (day, value) in points(series) {
+                        @if value > 0.0 {
+                            @let x = plot.middle(day) + each * (nth - 1.0);
+                            rect x=(short(x)) y=(short(plot.height(value))) width=(short(each))
+                                height=(short(BOTTOM - plot.height(value))) { (plot.tip(prefs, day, value)) }
                         }
                     }
                 }
             }
-            (key(&chart.series, |class, second, x| html! {
-                rect class=(class) x=(short(x)) y="4" width="14" height="9" fill-opacity=[second.then_some("0.35")] {}
+            (key(&chart.series, |class, _, x| html! {
+                rect class={ "bars " (class) } x=(short(x)) y="4" width="14" height="9" {}
             }))
         }
     })
@@ -126,23 +125,23 @@ pub fn lines(prefs: &Prefs, chart: &ByDay) -> Markup {
         html! {
             @for (nth, class, series) in plot.series() {
                 path class={ (class) " line" } d=(plot.path(series)) stroke-dasharray=[(nth > 0.0).then_some("5 3")] {}
-                @for (day, value) in points(series) {
-                    @if series.values.len() <= MARKED || is_alone(series, day) {
-                        @let (x, y) = (plot.middle(day), plot.height(value));
-                        @if nth > 0.0 {
-                            rect class=(class) x=(short(x - 2.5)) y=(short(y - 2.5)) width="5" height="5" {
-                                (plot.tip(prefs, series, day, value))
-                            }
-                        } @else {
-                            circle class=(class) cx=(short(x)) cy=(short(y)) r="2.5" {
-                                (plot.tip(prefs, series, day, value))
+                g class=(class) {
+                    @for (day, value) in points(series) {
+                        @if series.values.len() <= MARKED || is_alone(series, day) {
+                            @let (x, y) = (plot.middle(day), plot.height(value));
+                            @if nth > 0.0 {
+                                rect x=(short(x - 2.5)) y=(short(y - 2.5)) width="5" height="5" {
+                                    (plot.tip(prefs, day, value))
+                                }
+                            } @else {
+                                circle cx=(short(x)) cy=(short(y)) r="2.5" { (plot.tip(prefs, day, value)) }
                             }
                         }
                     }
                 }
             }
             (key(&chart.series, |class, second, x| html! {
-                path class={ (class) " line" } d=(format!("M{x:.1} 9h16")) stroke-dasharray=[second.then_some("5 3")] {}
+                path class={ (class) " line" } d=(format!("M{} 9h16", short(x))) stroke-dasharray=[second.then_some("5 3")] {}
             }))
         }
     })
@@ -192,17 +191,17 @@ impl<'a> Plot<'a> {
         let mut before = None;
         for (day, value) in points(series) {
             let step = if before.is_some_and(|before: usize| before + 1 == day) { 'L' } else { 'M' };
-            path.push_str(&format!("{step}{:.1} {:.1}", self.middle(day), self.height(value)));
+            path.push_str(&format!("{step}{} {}", short(self.middle(day)), short(self.height(value))));
             before = Some(day);
         }
         path
     }
 
-    /// For whoever points at it.
-    fn tip(&self, prefs: &Prefs, series: &Series, day: usize, value: f64) -> Markup {
+    /// For whoever points at it; colour and shape tell which series it is.
+    fn tip(&self, prefs: &Prefs, day: usize, value: f64) -> Markup {
         let date = self.chart.days.get(day);
         html! {
-            title { @if let Some(date) = date { (date) ": " } (series.name) " " (self.chart.scale.written(prefs, value)) }
+            title { @if let Some(date) = date { (date) ": " } (self.chart.scale.written(prefs, value)) }
         }
     }
 
@@ -255,8 +254,9 @@ fn key(series: &[Series; 2], sample: impl Fn(&'static str, bool, f64) -> Markup)
     }
 }
 
+/// To a tenth.
 fn short(at: f64) -> String {
-    format!("{at:.1}")
+    ((at * 10.0).round() / 10.0).to_string()
 }
 
 fn card(prefs: &Prefs, chart: &ByDay, draw: impl Fn(&Plot<'_>) -> Markup) -> Markup {
@@ -280,9 +280,9 @@ fn card(prefs: &Prefs, chart: &ByDay, draw: impl Fn(&Plot<'_>) -> Markup) -> Mar
                     th.number scope="col" { (one.name) }
                     th.number scope="col" { (two.name) }
                 } }
-                tbody {
+                tbody.numbers {
                     @for ((day, one), two) in chart.days.iter().zip(&one.values).zip(&two.values) {
-                        tr { th scope="row" { (day) } td.number { (cell(*one)) } td.number { (cell(*two)) } }
+                        tr { th scope="row" { (day) } td { (cell(*one)) } td { (cell(*two)) } }
                     }
                 }
             }))

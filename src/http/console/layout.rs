@@ -177,7 +177,6 @@ fn document(prefs: &Prefs, title: &str, visitor: Option<&Visitor>, body: Markup)
                 link rel="icon" href=(assets::link("icon.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(assets::link("console.css"));
                 script src=(assets::link("htmx.min.js")) defer {}
-                script src=(assets::link("sse.min.js")) defer {}
                 script src=(assets::link("console.js")) defer {}
             }
             body data-person=[visitor.map(|visitor| visitor.user.id)]

@@ -14,6 +14,7 @@ use nexus_actors::notifier::Kind;
 use nexus_actors::store::responses::ApprovalQueue;
 use tokio::sync::watch;
 
+use super::assets;
 use super::prefs::Prefs;
 use super::visitor::Visitor;
 use crate::http::State;
@@ -28,6 +29,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
 /// happened in between is missed, because the page asks for the whole.
 pub fn connected(body: Markup) -> Markup {
     html! {
+        // Before htmx looks at the page, as all that is deferred.
+        script src=(assets::link("sse.min.js")) defer {}
         div hx-ext="sse" sse-connect="/live" {
             // Read by the script, which is told only of what some element takes.
             div hidden sse-swap="notice" hx-swap="none" {}

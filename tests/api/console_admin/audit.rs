@@ -58,8 +58,8 @@ async fn an_entry_tells_what_it_changed_and_leads_there(hub: &TestHub) {
         &format!("href=\"{path}\">User</a>"),
         &format!("href=\"/users/{}\">Test User</a>", admin.id),
         "firstName, maxOpenInquiries, skills",
-        "<th scope=\"row\">maxOpenInquiries</th><td>20</td><td>7</td>",
-        "<td><div class=\"prose\">Test</div></td><td><div class=\"prose\">&lt;b&gt;Ada</div></td>",
+        "<th scope=\"row\">maxOpenInquiries</th><td class=\"prose\">20</td><td class=\"prose\">7</td>",
+        "<td class=\"prose\">Test</td><td class=\"prose\">&lt;b&gt;Ada</td>",
         "The hub itself",
     ] {
         assert!(page.contains(told), "no {told} in {page}");

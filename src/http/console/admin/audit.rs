@@ -184,8 +184,8 @@ fn changes(prefs: &Prefs, entry: &AuditEntry) -> Markup {
                     } }
                     tbody { @for (field, change) in &entry.changes { tr {
                         th scope="row" { (field) }
-                        td { (value(change.get("from"))) }
-                        td { (value(change.get("to"))) }
+                        td.prose { (value(change.get("from"))) }
+                        td.prose { (value(change.get("to"))) }
                     } } }
                 }
                 @if let Some(id) = &entry.request_id { p.muted { (prefs.t("request-id")) " " code { (id) } } }
@@ -198,7 +198,7 @@ fn value(value: Option<&Value>) -> Markup {
     html! {
         @match value {
             None | Some(Value::Null) => "–",
-            Some(Value::String(text)) => { div.prose { (text) } },
+            Some(Value::String(text)) => (text),
             Some(other @ (Value::Bool(_) | Value::Number(_))) => (other.to_string()),
             Some(other) => { pre tabindex="0" { (serde_json::to_string_pretty(other).unwrap_or_default()) } },
         }
