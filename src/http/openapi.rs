@@ -1,14 +1,17 @@
 //! The OpenAPI 3.1 document, generated from the handlers, and Swagger UI. Beside it, the AsyncAPI document.
 
+use std::sync::LazyLock;
+
 use actix_web::{HttpResponse, web};
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::SortOrder;
 use nexus_actors::store;
+use serde_json::json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -112,15 +115,22 @@ pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
+/// Made when they are first asked for: it takes 8 MB, which the allocator keeps.
+static OPENAPI: LazyLock<web::Bytes> = LazyLock::new(|| json!(document()).to_string().into());
+static ASYNCAPI: LazyLock<web::Bytes> = LazyLock::new(|| asyncapi::document().to_string().into());
+
 pub fn routes(config: &mut web::ServiceConfig) {
-    let asyncapi = web::Bytes::from(asyncapi::document().to_string());
-    let asyncapi = move || {
-        std::future::ready(HttpResponse::Ok().content_type("application/json").body(asyncapi.clone()))
-    };
     config
         .service(web::redirect("/api-docs", "/api-docs/"))
-        .service(web::resource("/api-docs/asyncapi.json").get(asyncapi))
-        .service(SwaggerUi::new("/api-docs/{_:.*}").url("/api-docs/openapi.json", document()));
+        .service(web::resource(LINK).get(async || document_of(&OPENAPI)))
+        .service(web::resource("/api-docs/asyncapi.json").get(async || document_of(&ASYNCAPI)))
+        .service(SwaggerUi::new("/api-docs/{_:.*}").config(Config::from(LINK)));
+}
+
+const LINK: &str = "/api-docs/openapi.json";
+
+fn document_of(document: &web::Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document.clone())
 }
 
 /// Which part of a list.
