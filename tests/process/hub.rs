@@ -238,7 +238,7 @@ impl Watched {
     fn over(pid: u32) -> Self {
         let (over, is_over) = std::sync::mpsc::channel();
         let watcher = thread::spawn(move || {
-            if is_over.recv_timeout(Duration::from_secs(120))
+            if is_over.recv_timeout(Duration::from_secs(300))
                 == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
             {
                 let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();

@@ -291,6 +291,7 @@ fn sqlite_uses(plan: &str, index: &str, in_order: bool) -> bool {
 /// To judge an index, PostgreSQL needs rows in the table: thousands of copies that differ in what is looked for.
 async fn multiply(pool: &PgPool) {
     const COPIES: &str = "
+        set local statement_timeout = 0;
         insert into customers select (jsonb_populate_record(t, jsonb_build_object(
             'id', gen_random_uuid(), 'email', 'c' || n, 'email_key', 'c' || n, 'first_name', 'f' || n,
             'last_name', 'l' || n, 'created_at', t.created_at - n * interval '1 minute',
