@@ -7,7 +7,6 @@ use std::time::Duration;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised, WrapFuture,
 };
-
 use uuid::Uuid;
 
 use self::promises::{Asked, Promises, Turn};

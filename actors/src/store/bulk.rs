@@ -17,7 +17,7 @@ pub(super) fn portions<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 /// The ids, the last of them again until there are as many as a statement has, or a multiple of the most: for one that has
-/// to look for all at once.
+/// to look for all at once. Of none, one that nothing has.
 pub(super) fn filled(mut ids: Vec<Uuid>) -> Vec<Uuid> {
     let size = SIZES.into_iter().rev().find(|&size| ids.len() <= size);
     let filled = size.unwrap_or_else(|| ids.len().next_multiple_of(SIZES[0]));
