@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::SortOrder;
 use nexus_actors::store;
-use serde_json::json;
+use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -116,22 +116,18 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 /// Made when they are first asked for: it takes 8 MB, which the allocator keeps.
-static OPENAPI: LazyLock<web::Bytes> = LazyLock::new(|| json!(document()).to_string().into());
-static ASYNCAPI: LazyLock<web::Bytes> = LazyLock::new(|| asyncapi::document().to_string().into());
+static OPENAPI: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(document);
+static ASYNCAPI: LazyLock<Value> = LazyLock::new(asyncapi::document);
 
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::redirect("/api-docs", "/api-docs/"))
-        .service(web::resource(LINK).get(async || document_of(&OPENAPI)))
-        .service(web::resource("/api-docs/asyncapi.json").get(async || document_of(&ASYNCAPI)))
+        .service(web::resource(LINK).get(async || HttpResponse::Ok().json(&*OPENAPI)))
+        .service(web::resource("/api-docs/asyncapi.json").get(async || HttpResponse::Ok().json(&*ASYNCAPI)))
         .service(SwaggerUi::new("/api-docs/{_:.*}").config(Config::from(LINK)));
 }
 
 const LINK: &str = "/api-docs/openapi.json";
-
-fn document_of(document: &web::Bytes) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(document.clone())
-}
 
 /// Which part of a list.
 #[derive(IntoParams)]
