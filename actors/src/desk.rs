@@ -1,6 +1,8 @@
 //! What the workflow actors share: who may touch an entity, at which version, and what to do when two writers
 //! meet.
 
+use uuid::Uuid;
+
 use crate::domain::event::EntityType;
 use crate::domain::policy::{self, Action, Owned, Verdict};
 use crate::domain::{Caller, Principal};
@@ -35,6 +37,14 @@ pub fn permit_any(principal: &Principal, action: Action) -> HubResult<()> {
     } else {
         Err(Forbidden::Role.into())
     }
+}
+
+/// For lists: `Some(user)` where they are shown only their own.
+///
+/// # Errors
+/// `Forbidden` where their role may never read them.
+pub fn permit_list(principal: &Principal, read: Action) -> HubResult<Option<Uuid>> {
+    policy::list_scope(principal, read).map_err(|_| Forbidden::Role.into())
 }
 
 /// Honours `If-Match`.

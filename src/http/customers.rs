@@ -1,13 +1,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
+use nexus_actors::HubError;
 use nexus_actors::customer_desk::{AssignCustomer, CreateCustomer, DeleteCustomer, ReplaceCustomer};
-use nexus_actors::desk::permit;
+use nexus_actors::desk::{permit, permit_list};
 use nexus_actors::domain::Principal;
 use nexus_actors::domain::customer::{Customer, CustomerInput};
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
-use nexus_actors::domain::policy::{Action, list_scope};
+use nexus_actors::domain::policy::Action;
 use nexus_actors::store::customers::{CustomerFilter, GetCustomer, ListCustomers, SORTS};
-use nexus_actors::{Forbidden, HubError};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -59,8 +59,7 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
 
 /// What a query asks for, as far as the caller may see it.
 pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListCustomers, HttpError> {
-    let visible_to =
-        list_scope(principal, Action::ReadCustomer).map_err(|_| HubError::from(Forbidden::Role))?;
+    let visible_to = permit_list(principal, Action::ReadCustomer)?;
     let mut params = query.list(&["q", "status", "assignedTo", "createdFrom", "createdTo"])?;
     let filter = CustomerFilter {
         q: params.text("q").filter(|q| !q.trim().is_empty()),

@@ -1,17 +1,17 @@
 use actix_web::{HttpRequest, HttpResponse, web};
+use nexus_actors::HubError;
 use nexus_actors::approval_coordinator::{AdvanceResponse, DraftResponse, Step};
-use nexus_actors::desk::permit;
+use nexus_actors::desk::{permit, permit_list};
 use nexus_actors::domain::Principal;
 use nexus_actors::domain::event::EntityType;
 use nexus_actors::domain::page::Page;
-use nexus_actors::domain::policy::{Action, list_scope};
+use nexus_actors::domain::policy::Action;
 use nexus_actors::domain::response::{
     Approval, HistoryEntry, NewResponse, Rejection, Response, ResponseInput,
 };
 use nexus_actors::store::responses::{
     GetResponse, HISTORY_SORTS, ListHistory, ListResponses, ResponseFilter, SORTS,
 };
-use nexus_actors::{Forbidden, HubError};
 use uuid::Uuid;
 
 use super::State;
@@ -54,8 +54,7 @@ pub async fn list(state: State, signed: Signed, query: Query) -> Result<HttpResp
 
 /// What a query asks for, as far as the caller may see it.
 pub(super) fn asked(principal: &Principal, query: &Query) -> Result<ListResponses, HttpError> {
-    let visible_to =
-        list_scope(principal, Action::ReadResponse).map_err(|_| HubError::from(Forbidden::Role))?;
+    let visible_to = permit_list(principal, Action::ReadResponse)?;
     let mut params = query.list(&["status", "inquiryId", "respondedBy", "approvedBy"])?;
     let filter = ResponseFilter {
         status: params.one("status"),
