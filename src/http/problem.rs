@@ -145,6 +145,17 @@ impl HttpError {
         }
     }
 
+    /// Every field that is the reason.
+    pub fn field_errors(&self) -> Vec<FieldError> {
+        match self {
+            Self::Hub(HubError::Invalid(errors)) => errors.clone(),
+            Self::Hub(HubError::Taken { what, pointer }) => {
+                vec![FieldError::new(pointer, "already_in_use", format!("{what} is already in use"))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
@@ -246,12 +257,8 @@ impl ResponseError for HttpError {
     fn error_response(&self) -> HttpResponse {
         let mut problem = Problem::new(&self.look());
         problem.detail = self.detail();
+        problem.errors = self.field_errors();
         match self {
-            Self::Hub(HubError::Invalid(errors)) => problem.errors.clone_from(errors),
-            Self::Hub(HubError::Taken { what, pointer }) => {
-                problem.errors =
-                    vec![FieldError::new(pointer, "already_in_use", format!("{what} is already in use"))];
-            }
             Self::Hub(HubError::Internal(cause)) => tracing::error!(cause, "internal error"),
             Self::Hub(HubError::ActorFailed { actor }) => {
                 tracing::error!(actor, "an actor failed on a request")

@@ -2,7 +2,6 @@
 
 use actix_web::http::StatusCode;
 use maud::{Markup, html};
-use nexus_actors::domain::FieldError;
 use nexus_actors::domain::dead_letter::AlreadySettled;
 use nexus_actors::{Conflict, Forbidden, HubError};
 
@@ -12,11 +11,11 @@ use crate::http::problem::HttpError;
 
 /// `error`: what answered with `status`, where it was the hub's own.
 pub fn told(prefs: &Prefs, status: StatusCode, error: Option<&HttpError>) -> Markup {
+    let errors = error.map(HttpError::field_errors).unwrap_or_default();
+    if !errors.is_empty() {
+        return parts::errors(prefs, &errors);
+    }
     let text = match error {
-        Some(HttpError::Hub(HubError::Invalid(errors))) => return parts::errors(prefs, errors),
-        Some(HttpError::Hub(HubError::Taken { what, pointer })) => {
-            return parts::errors(prefs, &[FieldError::new(pointer, "already_in_use", *what)]);
-        }
         Some(HttpError::Hub(HubError::StillRefused { reason, error })) => {
             return html! {
                 div.notice.bad role="alert" {
